@@ -1,0 +1,111 @@
+# relevo: `make demo` shows it, `make check` proves it, `make help` lists all.
+
+PREFIX		?= /usr/local
+CC		?= cc
+PKG_CONFIG	?= pkg-config
+CFLAGS		?= -O2 -g
+BUILD		?= $(if $(SAN),build/san,build)
+
+PKGS		= libcurl libcjson libconfuse libsodium
+WARN		= -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes \
+		  -Wmissing-prototypes -Wformat=2 -Wundef
+ifdef WERROR
+WARN		+= -Werror
+endif
+ifdef SAN
+HARDEN		= -fsanitize=$(SAN) -fno-sanitize-recover=all \
+		  -fno-omit-frame-pointer
+LDHARDEN	= -fsanitize=$(SAN)
+else
+HARDEN		= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
+		  -fstack-protector-strong -fstack-clash-protection \
+		  -fcf-protection
+LDHARDEN	= -Wl,-z,relro,-z,now
+endif
+STD		= -std=gnu11 -D_GNU_SOURCE -fPIE -Iinclude
+ALL_CFLAGS	= $(STD) $(WARN) $(HARDEN) \
+		  $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS	= -pie $(LDHARDEN) $(LDFLAGS)
+LIBS		= -lfcgi $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm $(LDLIBS)
+
+SRC		= $(wildcard src/*.c)
+OBJ		= $(SRC:src/%.c=$(BUILD)/%.o)
+LIBOBJ		= $(filter-out $(BUILD)/main.o,$(OBJ))
+LIB		= $(BUILD)/librelevo.a
+UNIT		= $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/t_*.c))
+
+all: $(BUILD)/relevo cgi-bin
+
+$(BUILD)/relevo: $(BUILD)/main.o $(LIB)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(LIB): $(LIBOBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/%.o: src/%.c Makefile | $(BUILD)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD) $(BUILD)/unit $(BUILD)/mock:
+	mkdir -p $@
+
+# A unit test includes the .c file it tests, to reach its static functions;
+# the archive gives the rest (and not that file again: its names are there).
+$(BUILD)/unit/t_%: tests/unit/t_%.c $(LIB) | $(BUILD)/unit
+	$(CC) $(ALL_CFLAGS) -MMD -MP -Itests/unit -Isrc $(ALL_LDFLAGS) -o $@ \
+	    $< $(LIB) -lcmocka $(LIBS)
+
+$(BUILD)/mock/mock: $(wildcard tests/mock/*.[ch]) | $(BUILD)/mock
+	$(CC) $(STD) $(WARN) $(HARDEN) $(CFLAGS) $(ALL_LDFLAGS) -o $@ \
+	    $(filter %.c,$^)
+
+-include tests/kill/rules.mk
+
+unit: $(UNIT)
+mock: $(BUILD)/mock/mock
+
+# ---- what a person types ----
+
+# The page, the program and a web server on 127.0.0.1:$${PORT:-3000}.
+demo: deps-run
+	@$(MAKE) --no-print-directory all
+	@sh conf/demo.sh
+
+# All tests. Ends with `N passed, N failed`.
+check: deps-check
+	@MAKE="$(MAKE)" sh tests/run.sh
+
+deps-run deps-check:
+	@sh conf/deps.sh $(@:deps-%=%)
+deps: deps-check
+
+layers:
+	@sh tests/layers.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/relevo
+	install -m 755 $(BUILD)/relevo $(DESTDIR)$(PREFIX)/bin/relevo
+	cp -R htdocs conf $(DESTDIR)$(PREFIX)/share/relevo/
+
+help:
+	@echo 'make            build build/relevo, cgi-bin/relevo.fcgi, cgi-bin/relevo.cgi'
+	@echo 'make demo       install what is missing, serve http://127.0.0.1:3000'
+	@echo 'make check      install what is missing, run all tests'
+	@echo 'make unit       build the unit tests'
+	@echo 'make deps       install the Debian packages that are missing'
+	@echo 'make install    with PREFIX and DESTDIR'
+	@echo 'make clean      remove what was built'
+	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
+	@echo '           SAN=address,undefined BUILD=folder'
+
+.PHONY: all cgi-bin unit mock demo check deps deps-run deps-check layers \
+	install help clean
+cgi-bin: $(BUILD)/relevo
+	@cp -f $(BUILD)/relevo cgi-bin/relevo.fcgi.new
+	@mv -f cgi-bin/relevo.fcgi.new cgi-bin/relevo.fcgi
+	@ln -f cgi-bin/relevo.fcgi cgi-bin/relevo.cgi
+
+clean:
+	rm -rf build run cgi-bin/relevo.fcgi cgi-bin/relevo.cgi
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/unit/*.d)

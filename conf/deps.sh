@@ -1,0 +1,41 @@
+#!/bin/sh
+# Install the Debian packages that are missing: `deps.sh run` what the program
+# and its demo need, `deps.sh check` what the tests need on top of that.
+set -eu
+
+run='build-essential pkg-config libfcgi-dev libcurl4-openssl-dev
+libcjson-dev libconfuse-dev libsodium-dev lighttpd ca-certificates curl'
+check='libcmocka-dev bats bats-assert bats-support jq nginx-light'
+
+case ${1-} in
+run)	want=$run ;;
+check)	want="$run $check" ;;
+*)	echo "usage: deps.sh run|check" >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "This is no Debian: what is needed is" $want "by whatever name" \
+	    "your system gives it." >&2
+	exit 0
+fi
+missing=
+for p in $want; do
+	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
+	    grep -q 'ok installed' || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+	sudo=
+elif sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }
+then
+	sudo=sudo
+else
+	echo "Packages are missing and may not be installed from here; type:" >&2
+	echo "    apt-get install -y --no-install-recommends$missing" >&2
+	exit 1
+fi
+echo "Installing, to build and run ($1):$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,74 @@
+#!/bin/sh
+# All tests, cheapest first. Every part prints TAP; the last line counts.
+# A part that ends without its plan, or whose build fails, counts as a failure.
+set -u
+cd "$(dirname "$0")/.."
+: "${MAKE:=make}"
+san=address,undefined
+jobs=-j$(nproc)
+all=$(mktemp)
+trap 'rm -f "$all"' EXIT
+
+# part NAME COMMAND...: its TAP goes to the screen and to the count.
+part()
+{
+	name=$1
+	shift
+	echo "# $name"
+	{ "$@" 2>&1; echo "status $?"; } | tee -a "$all" | grep -v '^status '
+	if [ "$(tail -n 1 "$all")" != 'status 0' ]; then
+		# A failing test has counted itself; a broken part has not.
+		grep -q '^not ok' "$all" ||
+		    echo "not ok - $name ended with $(tail -n 1 "$all")" |
+		    tee -a "$all"
+	fi
+}
+
+# check NAME COMMAND...: one test that passes or fails as a whole.
+check()
+{
+	name=$1
+	shift
+	if out=$("$@" 2>&1); then
+		echo "ok - $name" | tee -a "$all"
+	else
+		echo "$out" | tail -n 40
+		echo "not ok - $name" | tee -a "$all"
+	fi
+}
+
+units()
+{
+	for t in build/san/unit/t_*; do
+		case $t in *.d) continue ;; esac
+		CMOCKA_MESSAGE_OUTPUT=TAP "$t" || return 1
+	done
+}
+
+export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+
+check 'layers: includes go down' sh tests/layers.sh
+check 'the program builds without a warning' \
+    $MAKE $jobs WERROR=1 all mock
+check 'so it does with the sanitizers' \
+    $MAKE $jobs WERROR=1 SAN=$san all mock
+check 'so do the unit tests' $MAKE $jobs WERROR=1 SAN=$san unit
+part 'unit tests (sanitizers)' units
+[ ! -f tests/kill/rules.mk ] || part 'the ledger under fire' sh tests/kill/run.sh
+part 'end to end' bats --tap tests
+RELEVO=$PWD/build/san/relevo part 'end to end (sanitizers)' bats --tap tests
+
+passed=$(grep -c '^ok' "$all")
+failed=$(grep -c '^not ok' "$all")
+skipped=$(grep -c '^ok.*# skip' "$all")
+if [ "$failed" -gt 0 ]; then
+	echo
+	grep '^not ok' "$all"
+fi
+if [ "$skipped" -gt 0 ]; then
+	echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
