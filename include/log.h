@@ -1,0 +1,39 @@
+/* log: one JSON object a line on stderr; secrets never.
+ *
+ * A line is written by one write(2), so lines of several processes do not
+ * mix, and is cut to 4 KiB. Writing may block if stderr is a full pipe: give
+ * it a file or a journal. A failed write is not reported anywhere. */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Lines above level are dropped; LOG_INFO at first. */
+void	log_level(enum log_level level);
+
+/* Remember a text that must never appear in a line: a key, a token. Copied.
+ * Shorter than 8 bytes is refused (-1): it would blank out ordinary words. */
+int	log_secret(const char *secret);
+
+/* Replace every secret in p[0..n) by '*' of the same length, in place. For
+ * text of others (an upstream's message) on its way to a client. */
+void	log_redact(char *p, size_t n);
+
+/* A line for the operator: {"time","level","event","message"}. event is a
+ * fixed word. Foreign bytes in the message are escaped, secrets blanked. */
+void	log_msg(enum log_level level, const char *event, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+
+/* A line built member by member: log_open, any number of puts, log_close
+ * (which writes it). One at a time; no other log call in between. Values are
+ * not searched for secrets: give only words, numbers and ids of ours. */
+void	log_open(enum log_level level, const char *event);
+void	log_str(const char *name, const char *value);	/* NULL: left out */
+void	log_int(const char *name, int64_t value);
+void	log_close(void);
+
+#endif

@@ -1,0 +1,202 @@
+#include "log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "text.h"
+
+#define LINE		4096	/* PIPE_BUF: such a write to a pipe is atomic */
+#define SECRET_MIN	8
+
+struct secret {
+	char	*text;
+	size_t	 len;
+};
+
+/* The one module with state of its own. The log is reached from every layer,
+ * also when memory is out and when no object is at hand that could carry a
+ * handle; and a process has one stderr and one thread. line.data is the array
+ * below and never grows, so that logging allocates nothing. */
+static char bytes[LINE + 1];
+static struct buf line;
+static bool active;
+static enum log_level limit = LOG_INFO;
+static struct secret *secrets;
+static size_t secret_count;
+static bool first[256];		/* bytes that a secret begins with */
+
+void
+log_level(enum log_level level)
+{
+	limit = level;
+}
+
+int
+log_secret(const char *secret)
+{
+	size_t i, len = strlen(secret);
+	struct secret *more;
+	char *copy;
+
+	if (len < SECRET_MIN)
+		return -1;
+	for (i = 0; i < secret_count; i++)
+		if (text_is(secret, len, secrets[i].text))
+			return 0;
+	copy = strdup(secret);
+	if (copy == NULL)
+		return -1;
+	more = realloc(secrets, (secret_count + 1) * sizeof(*secrets));
+	if (more == NULL) {
+		free(copy);
+		return -1;
+	}
+	secrets = more;
+	secrets[secret_count++] = (struct secret){ copy, len };
+	first[(unsigned char)copy[0]] = true;
+	return 0;
+}
+
+/* The longest secret that stands at p, or 0. */
+static size_t
+secret_at(const char *p, size_t n)
+{
+	size_t i, longest = 0;
+
+	for (i = 0; i < secret_count; i++)
+		if (secrets[i].len > longest && secrets[i].len <= n &&
+		    memcmp(p, secrets[i].text, secrets[i].len) == 0)
+			longest = secrets[i].len;
+	return longest;
+}
+
+void
+log_redact(char *p, size_t n)
+{
+	size_t i, len, until = 0;
+
+	/* A byte is overwritten only when no later match can need it, so
+	 * secrets that overlap or contain each other all go. */
+	for (i = 0; i < n; i++) {
+		if (first[(unsigned char)p[i]]) {
+			len = secret_at(p + i, n - i);
+			if (i + len > until)
+				until = i + len;
+		}
+		if (i < until)
+			p[i] = '*';
+	}
+}
+
+/* Append a member: a value that does not fit is cut at a character, one for
+ * which not even a name fits is left out. */
+static void
+member(const char *name, const char *value, size_t n)
+{
+	size_t start = line.len;
+
+	buf_printf(&line, "%s\"%s\":", start > 1 ? "," : "", name);
+	if (line.failed)
+		n = 0;
+	while (text_quote(&line, value, n) < 0 && n > 0) {
+		n -= n / 8 + 1;
+		while (n > 0 && ((unsigned char)value[n] & 0xc0) == 0x80)
+			n--;
+		line.failed = false;
+	}
+	if (line.failed)
+		line.len = start;
+	line.failed = false;
+}
+
+void
+log_open(enum log_level level, const char *event)
+{
+	static const char *const names[] = {
+		"error", "warn", "info", "debug"
+	};
+	struct text_time now;
+	char time[24];
+
+	active = level <= limit;
+	if (!active)
+		return;
+	line = (struct buf){
+		.data = bytes, .cap = sizeof(bytes), .max = LINE - 2
+	};
+	text_clock(&now);
+	text_iso(time, now.wall);
+	buf_puts(&line, "{");
+	member("time", time, strlen(time));
+	member("level", names[level], strlen(names[level]));
+	member("event", event, strlen(event));
+}
+
+void
+log_str(const char *name, const char *value)
+{
+	if (active && value != NULL)
+		member(name, value, strlen(value));
+}
+
+void
+log_int(const char *name, int64_t value)
+{
+	size_t start = line.len;
+
+	if (!active)
+		return;
+	if (buf_printf(&line, ",\"%s\":%" PRId64, name, value) < 0) {
+		line.len = start;
+		line.failed = false;
+	}
+}
+
+void
+log_close(void)
+{
+	int saved = errno;
+	ssize_t n;
+
+	if (!active)
+		return;
+	active = false;
+	line.max = LINE;
+	buf_puts(&line, "}\n");
+	do
+		n = write(STDERR_FILENO, line.data, line.len);
+	while (n < 0 && errno == EINTR);
+	errno = saved;
+}
+
+void
+log_msg(enum log_level level, const char *event, const char *fmt, ...)
+{
+	int saved = errno, n;
+	char *message;
+	va_list ap;
+
+	if (level > limit)
+		return;
+	/* All of it is formatted, then searched, then cut: half a secret at a
+	 * cut would not be found. */
+	va_start(ap, fmt);
+	n = vasprintf(&message, fmt, ap);
+	va_end(ap);
+	log_open(level, event);
+	if (n < 0) {
+		log_str("message", "(out of memory)");
+	} else {
+		log_redact(message, (size_t)n);
+		member("message", message, (size_t)n);
+		free(message);
+	}
+	log_close();
+	errno = saved;
+}
