@@ -1,0 +1,48 @@
+/* sse: bytes of a text/event-stream into events, whatever the chunking.
+ *
+ * Follows the WHATWG rules (HTML, 9.2.6): CR, LF and CRLF end a line, one
+ * space after the colon is dropped, several data lines are joined by LF, a BOM
+ * at the start and unknown fields are ignored, an unfinished last event is no
+ * event. A lone CR ends its line at once, so nothing waits for a byte that
+ * may never come. Pure; never blocks. */
+#ifndef SSE_H
+#define SSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buf.h"
+
+struct sse {
+	struct buf	 line;		/* an unfinished line */
+	struct buf	 data;		/* data lines of an unfinished event */
+	char		 event[32];	/* its event: field, cut to fit */
+	bool		 has_data;
+	bool		 after_cr;	/* an LF that comes next is no line */
+	bool		 started;	/* past the place where a BOM may be */
+	bool		 too_big;	/* an event passed the maximum */
+};
+
+struct sse_event {
+	const char	*event;		/* "" when there was no event: field */
+	const char	*data;		/* data lines; valid in the call */
+	size_t		 len;		/* 0 for a bare "data" */
+};
+
+/* Hears of each whole event that has data. Non-zero ends the feed. */
+typedef int sse_fn(void *arg, const struct sse_event *ev);
+
+/* max: bytes that one line, and the data of one event, may have. */
+void	sse_init(struct sse *s, size_t max);
+void	sse_release(struct sse *s);
+
+/* Take p[0..n) in. 0; -1 when an event passed the maximum or memory is out
+ * (s->too_big; s is then of no more use); or what fn returned when not 0, with
+ * the rest of p lost. An event of one data line that lies whole in p is not
+ * copied: ev->data points into p. */
+int	sse_feed(struct sse *s, const char *p, size_t n, sse_fn *fn, void *arg);
+
+/* Whether part of an event is still waiting for its end. */
+bool	sse_pending(const struct sse *s);
+
+#endif

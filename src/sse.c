@@ -1,0 +1,209 @@
+#include "sse.h"
+
+#include <string.h>
+
+#include "text.h"
+
+/* One sse_feed: where it is, and the data line that it has not copied. */
+struct feed {
+	struct sse	*s;
+	sse_fn		*fn;
+	void		*arg;
+	const char	*data;		/* NULL: the data is in s->data */
+	size_t		 len;
+};
+
+void
+sse_init(struct sse *s, size_t max)
+{
+	*s = (struct sse){ .has_data = false };
+	buf_init(&s->line, max);
+	buf_init(&s->data, max);
+}
+
+void
+sse_release(struct sse *s)
+{
+	buf_release(&s->line);
+	buf_release(&s->data);
+}
+
+/* The empty line: tell the event, if it has data. */
+static int
+dispatch(struct feed *f)
+{
+	struct sse *s = f->s;
+	struct sse_event ev;
+	int result = 0;
+
+	if (s->has_data) {
+		ev.event = s->event;
+		ev.data = f->data != NULL ? f->data : buf_str(&s->data);
+		ev.len = f->data != NULL ? f->len : s->data.len;
+		result = f->fn(f->arg, &ev);
+	}
+	s->has_data = false;
+	s->event[0] = '\0';
+	buf_clear(&s->data);
+	f->data = NULL;
+	return result;
+}
+
+/* Copy the data line that was only pointed at. 0 or -1. */
+static int
+keep(struct feed *f)
+{
+	int result = 0;
+
+	if (f->data != NULL)
+		result = buf_put(&f->s->data, f->data, f->len);
+	f->data = NULL;
+	return result;
+}
+
+/* A data field. The first of an event is pointed at; with the second they
+ * have to be joined, and so copied. */
+static int
+data(struct feed *f, const char *p, size_t n)
+{
+	struct sse *s = f->s;
+
+	if (!s->has_data) {
+		s->has_data = true;
+		f->data = p;
+		f->len = n;
+		return 0;
+	}
+	if (keep(f) < 0 || buf_put(&s->data, "\n", 1) < 0)
+		return -1;
+	return buf_put(&s->data, p, n);
+}
+
+/* A line that is not empty: "name:value", "name: value" or "name". id and
+ * retry serve a reconnection, which a POST cannot make. */
+static int
+field(struct feed *f, const char *p, size_t n)
+{
+	const char *colon = memchr(p, ':', n);
+	size_t name = colon != NULL ? (size_t)(colon - p) : n;
+	const char *value = colon != NULL ? colon + 1 : p + n;
+	size_t len = (size_t)(p + n - value);
+
+	if (len > 0 && *value == ' ') {
+		value++;
+		len--;
+	}
+	if (text_is(p, name, "data"))
+		return data(f, value, len);
+	if (text_is(p, name, "event")) {
+		if (len >= sizeof(f->s->event))
+			len = sizeof(f->s->event) - 1;
+		memcpy(f->s->event, value, len);
+		f->s->event[len] = '\0';
+	}
+	return 0;
+}
+
+/* A whole line without its end. 0, -1 with s->too_big, or what fn said. */
+static int
+whole(struct feed *f, const char *p, size_t n)
+{
+	struct sse *s = f->s;
+
+	/* What the buffers enforce for a line in pieces holds for one that
+	 * came whole: the events do not depend on the chunking. */
+	if (n > s->line.max)
+		goto too_big;
+	if (!s->started && n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
+		p += 3;
+		n -= 3;
+	}
+	s->started = true;
+	if (n == 0)
+		return dispatch(f);
+	if (field(f, p, n) == 0)
+		return 0;
+too_big:
+	s->too_big = true;
+	return -1;
+}
+
+/* The end of the line that begins at p, or NULL when it has none yet. lf is
+ * the first LF from p on, or NULL: it is searched once, not anew for each
+ * line of a stream that has only CR. */
+static const char *
+end_of_line(const char *p, const char *end, const char *lf)
+{
+	const char *to = lf != NULL ? lf : end;
+	const char *cr = memchr(p, '\r', (size_t)(to - p));
+
+	return cr != NULL ? cr : lf;
+}
+
+static const char *
+next_lf(const char *p, const char *end)
+{
+	return p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
+}
+
+/* End the line that lies in s->line and goes on in p[0..n). */
+static int
+joined(struct feed *f, const char *p, size_t n)
+{
+	struct sse *s = f->s;
+
+	if (s->line.len == 0)
+		return whole(f, p, n);
+	if (buf_put(&s->line, p, n) < 0) {
+		s->too_big = true;
+		return -1;
+	}
+	n = s->line.len;
+	/* Only the length goes: f->data may point into the bytes, until the
+	 * end of this feed, and nothing is put there before. */
+	buf_clear(&s->line);
+	return whole(f, s->line.data, n);
+}
+
+int
+sse_feed(struct sse *s, const char *p, size_t n, sse_fn *fn, void *arg)
+{
+	struct feed f = { .s = s, .fn = fn, .arg = arg };
+	const char *end = p + n, *lf, *eol;
+	int result;
+
+	if (s->too_big)
+		return -1;
+	if (n == 0)
+		return 0;
+	if (s->after_cr && *p == '\n')
+		p++;
+	s->after_cr = false;
+	lf = next_lf(p, end);
+	while (p < end) {
+		eol = end_of_line(p, end, lf);
+		if (eol == NULL)
+			break;
+		result = joined(&f, p, (size_t)(eol - p));
+		if (result != 0)
+			return result;
+		p = eol + 1;
+		if (*eol == '\r') {
+			s->after_cr = p == end;
+			if (p < end && *p == '\n')
+				p++;
+		}
+		if (lf != NULL && lf < p)
+			lf = next_lf(p, end);
+	}
+	if (keep(&f) == 0 && buf_put(&s->line, p, (size_t)(end - p)) == 0)
+		return 0;
+	s->too_big = true;
+	return -1;
+}
+
+bool
+sse_pending(const struct sse *s)
+{
+	return s->has_data || (s->line.len > 0 && s->line.data[0] != ':');
+}
