@@ -1,0 +1,484 @@
+# helper: what every .bats file here starts from.
+#
+#	load helper
+#	setup() { setup_dir; mock_start; config_write <<<"..."; }
+#	teardown() { stop_all; }
+#
+# Every path is below $DIR, every port on 127.0.0.1 and found free, every
+# process is remembered and stopped by its pid. Nothing waits by sleeping for
+# a while: waits are for a condition, and bounded (`until_true`).
+#
+#	RELEVO	the program (build/relevo)	MOCK	the mock provider
+#	DIR	the test's own folder		URL	of the web server
+#
+# shellcheck shell=bash
+
+load '/usr/lib/bats/bats-support/load'
+load '/usr/lib/bats/bats-assert/load'
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Absolute: lighttpd starts it from another folder.
+RELEVO=$(realpath -m "${RELEVO:-$ROOT/build/relevo}")
+MOCK=${MOCK:-$ROOT/build/mock/mock}
+
+# shellcheck source=tests/web.bash
+source "$ROOT/tests/web.bash"
+
+# -- The folder, and processes ----------------------------------------------
+
+# Short, because a unix socket's path ends at 107 bytes.
+setup_dir()
+{
+	DIR=$(mktemp -d /tmp/rv.XXXXXX) || return 1
+	mkdir "$DIR/tmp"
+	: >"$DIR/pids"
+	export DIR
+}
+
+# until_true SECONDS COMMAND...: run it until it succeeds.
+until_true()
+{
+	local end=$((SECONDS + $1 + 1))
+
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.01
+	done
+}
+
+# A zombie is not alive: it only waits for bash to collect it.
+alive()
+{
+	local state
+
+	{ read -r _ _ state _ <"/proc/$1/stat"; } 2>/dev/null &&
+	    [[ $state != Z ]]
+}
+
+gone()
+{
+	! alive "$1"
+}
+
+# spawn NAME COMMAND...: start it with its output in $DIR/NAME.out and
+# $DIR/NAME.err; the pid is in SPAWNED. fd 3 is bats' own: kept open by a
+# child, it would hold up the run.
+spawn()
+{
+	local name=$1
+
+	shift
+	(
+		exec 3>&- 4>&- </dev/null
+		exec "$@" >>"$DIR/$name.out" 2>>"$DIR/$name.err"
+	) &
+	SPAWNED=$!
+	echo "$name $SPAWNED" >>"$DIR/pids"
+}
+
+forget()
+{
+	local pid=$1
+
+	sed -i "/ $pid\$/d" "$DIR/pids"
+}
+
+# stop NAME PID: TERM, and 8 s for it to end with status 0. 1 if it had to be
+# killed or ended otherwise.
+stop()
+{
+	local name=$1 pid=$2 status=0
+
+	forget "$pid"
+	kill -TERM "$pid" 2>/dev/null || true
+	if ! until_true 8 gone "$pid"; then
+		echo "$name (pid $pid) did not end on SIGTERM: killed"
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+		return 1
+	fi
+	wait "$pid" 2>/dev/null || status=$?
+	# 127: not a child of this shell (started in setup_file).
+	if ((status != 0 && status != 127)); then
+		echo "$name (pid $pid) ended with status $status"
+		return 1
+	fi
+}
+
+# Processes that the web server or the supervisor left behind: their
+# environment names our folder.
+strays()
+{
+	local f pid
+
+	for f in /proc/[0-9]*/environ; do
+		pid=${f#/proc/}
+		pid=${pid%/environ}
+		if grep -qzxF "RELEVO_CONFIG=$DIR/relevo.conf" "$f" \
+		    2>/dev/null && alive "$pid"; then
+			echo "$pid"
+		fi
+	done
+}
+
+no_strays()
+{
+	[[ -z $(strays) ]]
+}
+
+# The end of a test, for teardown. Fails it when something did not stop, or
+# when relevo wrote what it should not; STDERR_ALLOW is a regular expression
+# of lines that the test expects.
+stop_all()
+{
+	local bad=0 name pid
+
+	[[ -n ${DIR:-} && -d $DIR ]] || return 0
+	for pid in $(cat "$DIR"/*.stream 2>/dev/null); do
+		kill -TERM "$pid" 2>/dev/null || true
+	done
+	while read -r name pid; do
+		stop "$name" "$pid" || bad=1
+	done < <(tac "$DIR/pids")
+	if ! until_true 3 no_strays; then
+		for pid in $(strays); do
+			echo "left behind: pid $pid, killed"
+			kill -KILL "$pid"
+		done
+		bad=1
+	fi
+	stderr_clean "${STDERR_ALLOW:-}" || bad=1
+	if ((bad)) || [[ -z ${BATS_TEST_COMPLETED:-} ]]; then
+		tail -n 20 "$DIR"/*.err 2>/dev/null
+	fi
+	rm -rf "$DIR"
+	return "$bad"
+}
+
+# stderr_clean [ALLOWED]: what relevo wrote on stderr is JSON log lines of
+# level debug, info or warn, and lines that match ALLOWED. A sanitizer's report
+# is never allowed. Shows the first lines that are not.
+stderr_clean()
+{
+	local file=$DIR/relevo.err lines
+
+	[[ -s $file ]] || return 0
+	if grep -nE 'Sanitizer|runtime error' "$file"; then
+		return 1
+	fi
+	lines=$(jq -Rr 'select(length > 0) | . as $line
+	    | try fromjson catch null
+	    | if type == "object" and
+	        (.level | IN("debug", "info", "warn"))
+	      then empty else $line end' "$file")
+	if [[ -n ${1:-} ]]; then
+		lines=$(grep -vE -- "$1" <<<"$lines") || true
+	fi
+	[[ -n $lines ]] || return 0
+	echo "on stderr of relevo:"
+	head -n 20 <<<"$lines"
+	return 1
+}
+
+# A port that was free a moment ago. Who binds it must be ready to try again.
+free_port()
+{
+	"$MOCK" --free-port
+}
+
+# -- The mock provider ------------------------------------------------------
+
+# mock_start [OPTIONS]: sets MOCK_PORT, MOCK_PID, MOCK_URL.
+mock_start()
+{
+	[[ -x $MOCK ]] || fail "no mock: build it (make) or set MOCK"
+	rm -f "$DIR/mock.port"
+	spawn mock "$MOCK" --port-file "$DIR/mock.port" "$@"
+	MOCK_PID=$SPAWNED
+	until_true 10 test -s "$DIR/mock.port" || fail "mock did not start"
+	MOCK_PORT=$(<"$DIR/mock.port")
+	MOCK_URL=http://127.0.0.1:$MOCK_PORT
+	export MOCK_PORT MOCK_PID MOCK_URL
+}
+
+uri()
+{
+	jq -rn --arg v "$1" '$v | @uri'
+}
+
+# mock_ctl METHOD PATH [CURL OPTIONS]: 1 and the mock's words if it refuses.
+mock_ctl()
+{
+	local method=$1 path=$2
+
+	shift 2
+	curl -sS -m 15 --fail-with-body -X "$method" "$@" \
+	    "$MOCK_URL/_mock/$path"
+}
+
+# mock_script MODEL SCRIPT [TIMES]: how MODEL behaves from now on, or for
+# that many requests. mock_key does the same for a key's last four characters.
+mock_script()
+{
+	mock_ctl PUT "script?model=$(uri "$1")${3:+&times=$3}" \
+	    --data-binary "$2" >/dev/null
+}
+
+mock_key()
+{
+	mock_ctl PUT "script?key=$(uri "$1")${3:+&times=$3}" \
+	    --data-binary "$2" >/dev/null
+}
+
+# mock_gate NAME N: let chunks 1..N through.
+mock_gate()
+{
+	mock_ctl POST "gate?name=$(uri "$1")&n=$2" >/dev/null
+}
+
+# mock_stats EXPR: of {models:{NAME:{requests,inflight,peak,completed,
+# aborted,stale,tokens}},total,connections,open}.
+mock_stats()
+{
+	mock_ctl GET stats | jq -r "$1"
+}
+
+# mock_wait MODEL WHAT [COUNT]: until the counter WHAT of MODEL ("" for all)
+# is COUNT or more, or WHAT is `idle`. 1 after 5 s.
+mock_wait()
+{
+	mock_ctl GET "wait?${1:+model=$(uri "$1")&}what=$2&count=${3:-1}" \
+	    >/dev/null
+}
+
+# mock_last MODEL [BACK]: the last request, head and body, as it came.
+# mock_body: its body alone.
+mock_last()
+{
+	mock_ctl GET "last?model=$(uri "$1")&back=${2:-0}"
+}
+
+mock_body()
+{
+	mock_last "$@" | sed '1,/^\r$/d'
+}
+
+# mock_log [MODEL]: a JSON line for each request.
+mock_log()
+{
+	mock_ctl GET "log${1:+?model=$(uri "$1")}"
+}
+
+mock_reset()
+{
+	mock_ctl POST reset >/dev/null
+}
+
+# -- Configuration ----------------------------------------------------------
+
+# config_write [LINES]: stdin behind a server section, which LINES are added
+# to; an `access` among them replaces `open`.
+config_write()
+{
+	{
+		printf 'server {\n\tstate = "%s/state"\n' "$DIR"
+		[[ ${1:-} == *access* ]] || printf '\taccess = open\n'
+		printf '%s\n}\n' "${1:-}"
+		cat
+	} >"$DIR/relevo.conf"
+	chmod 600 "$DIR/relevo.conf"
+}
+
+# config_mock PROVIDER MODEL...: a provider that is the mock, with a key of
+# its own, and models of it without limits.
+config_mock()
+{
+	local provider=$1 model
+
+	shift
+	printf 'provider %s {\n\turl = "%s/%s/v1"\n\tkey = "%s"\n}\n' \
+	    "$provider" "$MOCK_URL" "$provider" "test-key-$provider"
+	for model; do
+		printf 'model "%s/%s" {\n}\n' "$provider" "$model"
+	done
+}
+
+# -- Asking -----------------------------------------------------------------
+
+# req METHOD PATH [CURL OPTIONS]: sets http_code, output and status (curl's);
+# the head is in $DIR/head, the exact body in $DIR/body. A PATH that has a
+# scheme is a whole URL.
+req()
+{
+	local method=$1 target=$2
+
+	shift 2
+	[[ $target == *://* ]] || target=$URL$target
+	status=0
+	: >"$DIR/body"
+	: >"$DIR/head"
+	http_code=$(curl -sS -m 30 -X "$method" -o "$DIR/body" \
+	    -D "$DIR/head" -w '%{http_code}' "$@" "$target" \
+	    2>"$DIR/curl.txt") || status=$?
+	output=$(tr -d '\0' <"$DIR/body")
+}
+
+# chat_body MODEL [MEMBERS]: a question; MEMBERS such as '"stream":true'.
+chat_body()
+{
+	jq -cn --arg m "$1" "{model: \$m,
+	    messages: [{role: \"user\", content: \"hi\"}]} + {${2:-}}"
+}
+
+# ask MODEL [MEMBERS] [CURL OPTIONS]: POST it to /v1/chat/completions of the
+# web server, or of ASK_URL.
+ask()
+{
+	local body
+
+	body=$(chat_body "$1" "${2:-}")
+	shift
+	(($#)) && shift
+	req POST "${ASK_URL:-$URL}/v1/chat/completions" \
+	    -H 'Content-Type: application/json' --data-binary "$body" "$@"
+}
+
+# chat [MEMBERS] [CURL OPTIONS]: POST a question without a model to /chat.
+chat()
+{
+	local body
+
+	body=$(jq -cn "{messages: [{role: \"user\", content: \"hi\"}]}
+	    + {${1:-}}")
+	(($#)) && shift
+	req POST "${ASK_URL:-$URL}/chat" \
+	    -H 'Content-Type: application/json' --data-binary "$body" "$@"
+}
+
+# stream_open MODEL [MEMBERS] [CURL OPTIONS]: `ask` in the background, with
+# "stream":true, or to ASK_PATH; the answer grows in $DIR/stream.out. Several
+# at once have names: `STREAM=two stream_open ...`, and so for the others here.
+stream_open()
+{
+	local body name=${STREAM:-stream}
+
+	body=$(chat_body "$1" "stream: true${2:+, $2}")
+	shift
+	(($#)) && shift
+	: >"$DIR/$name.out"
+	spawn "$name" curl -sSN -m 60 -X POST \
+	    -H 'Content-Type: application/json' --data-binary "$body" "$@" \
+	    "${ASK_URL:-$URL}${ASK_PATH:-/v1/chat/completions}"
+	# How it ends is the test's affair, so it is not among the pids.
+	forget "$SPAWNED"
+	echo "$SPAWNED" >"$DIR/$name.stream"
+}
+
+# stream_until TEXT: until TEXT has come, at most 10 s.
+stream_until()
+{
+	until_true 10 grep -qF -- "$1" "$DIR/${STREAM:-stream}.out"
+}
+
+# The client leaves.
+stream_close()
+{
+	local pid
+
+	pid=$(<"$DIR/${STREAM:-stream}.stream")
+	kill -TERM "$pid"
+	wait "$pid" || true
+	rm "$DIR/${STREAM:-stream}.stream"
+}
+
+# The answer ends by itself; sets output, and status to curl's. Not in `run`:
+# a subshell cannot wait for it.
+stream_wait()
+{
+	local pid
+
+	pid=$(<"$DIR/${STREAM:-stream}.stream")
+	status=0
+	until_true 60 gone "$pid"
+	wait "$pid" || status=$?
+	rm "$DIR/${STREAM:-stream}.stream"
+	output=$(<"$DIR/${STREAM:-stream}.out")
+}
+
+# sse_text [FILE]: the text of a stream ($DIR/body), its chunks joined.
+sse_text()
+{
+	tr -d '\r' <"${1:-$DIR/body}" | sed -n 's/^data: \{0,1\}//p' |
+	    grep -vx '\[DONE\]' |
+	    jq -rj '.choices[0].delta.content? // empty'
+}
+
+# -- Asserts ----------------------------------------------------------------
+
+# json EXPR [JQ OPTIONS]: EXPR is true of $output.
+json()
+{
+	local expr=$1
+
+	shift
+	jq -e "$@" "$expr" <<<"$output" >/dev/null ||
+	    fail "not true: $expr
+of: ${output:0:2000}"
+}
+
+# http_status CODE: of the last req.
+http_status()
+{
+	[[ $http_code == "$1" ]] || fail "status $http_code, not $1
+$(cat "$DIR/curl.txt" 2>/dev/null)
+${output:0:2000}"
+}
+
+# refused STATUS CODE [PARAM]: the last req got this error, in the one shape
+# that all have.
+refused()
+{
+	http_status "$1"
+	[[ $(header content-type) == application/json ]] ||
+	    fail "an error as $(header content-type)"
+	json '(keys == ["error"]) and (.error | keys ==
+	    ["code", "message", "param", "type"]) and .error.code == $code
+	    and .error.param == $param and (.error.type | length > 0)
+	    and (.error.message | length > 9)' --arg code "$2" \
+	    --argjson param "${3:+\"}${3:-null}${3:+\"}"
+}
+
+# events [FILE]: the events of a stream ($DIR/body), one JSON text a line,
+# without [DONE].
+events()
+{
+	tr -d '\r' <"${1:-$DIR/body}" | sed -n 's/^data: \{0,1\}//p' |
+	    grep -vx '\[DONE\]'
+}
+
+# stream_whole [FILE]: it has one role, one finish_reason, and [DONE] last.
+stream_whole()
+{
+	local file=${1:-$DIR/body}
+
+	[[ $(grep '^data:' "$file" | tail -n 1) == 'data: [DONE]' ]] ||
+	    fail "the stream does not end in [DONE]:
+$(tail -c 600 "$file")"
+	[[ $(grep -c DONE "$file") == 1 ]] || fail 'two [DONE]'
+	[[ $(events "$file" | jq -r '.choices[]? | .finish_reason
+	    // empty' | wc -l) == 1 ]] || fail "not one finish_reason:
+$(events "$file" | tail -n 3)"
+	[[ $(events "$file" | jq -r '.choices[]?.delta.role // empty' |
+	    wc -l) == 1 ]] || fail "not one role: $(events "$file")"
+}
+
+# header NAME: its value in the last answer; 1 if absent.
+header()
+{
+	tr -d '\r' <"$DIR/head" | awk -v name="$1:" '
+	    index(tolower($0), tolower(name)) == 1 {
+	        sub(/^[^:]*:[ \t]*/, ""); print; found = 1; exit
+	    }
+	    END { exit !found }'
+}
