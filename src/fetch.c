@@ -1,0 +1,611 @@
+#include "fetch.h"
+
+#include <curl/curl.h>
+#include <dirent.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "loop.h"
+#include "text.h"
+
+#define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
+#define FETCH_SPARE	64		/* idle calls that a target keeps */
+#define FETCH_CACHE	256L		/* idle connections kept open */
+
+/* A socket of curl's. It stays watched while curl has no use for it between
+ * two calls on one connection: that saves two epoll_ctl for each request. */
+struct sock {
+	struct loop_io	 io;
+	struct fetcher	*fr;
+	bool		 idle;
+};
+
+struct fetcher {
+	struct loop		*loop;
+	CURLM			*multi;
+	struct loop_timer	 timer;
+	struct sock		**socks;	/* by descriptor */
+	size_t			 nsocks;
+	struct fetch_target	*targets;
+	struct fetch		*live;
+	struct fetch		*doomed;	/* cancelled inside curl */
+	bool			 inside;	/* a curl call is on the stack */
+};
+
+struct fetch_target {
+	struct fetcher		*fr;
+	struct fetch_target	*next;
+	char			*url;
+	char			*ca_path;
+	bool			 ca_is_dir;
+	char			*proxy;
+	struct curl_slist	*headers;
+	int			 connect_ms;
+	bool			 http2;
+	struct fetch		*spare;
+	int			 nspare;
+};
+
+/* One call: made once for its target with all that is constant, used again
+ * and again. */
+struct fetch {
+	struct fetch		*next, **prev;	/* live list; next: spare list */
+	struct fetch		*doom;
+	struct fetch_target	*t;
+	CURL			*easy;
+	const struct fetch_events *events;
+	void			*arg;
+	struct buf		 head;
+	bool			 headed;	/* the final head was told */
+	bool			 cancelled;
+	bool			 paused;
+	char			 error[CURL_ERROR_SIZE];
+};
+
+static void	reap(struct fetcher *fr);
+
+static struct fetcher *
+timer_owner(struct loop_timer *t)
+{
+	return (struct fetcher *)((char *)t - offsetof(struct fetcher, timer));
+}
+
+/* ---- curl's sockets and its timer on the loop ---- */
+
+static void
+act(struct fetcher *fr, curl_socket_t fd, int what)
+{
+	int running;
+
+	fr->inside = true;
+	(void)curl_multi_socket_action(fr->multi, fd, what, &running);
+	fr->inside = false;
+	reap(fr);
+}
+
+static void
+on_timer(struct loop_timer *t)
+{
+	act(timer_owner(t), CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void
+on_socket(struct loop_io *io, unsigned events)
+{
+	struct sock *s = (struct sock *)((char *)io - offsetof(struct sock, io));
+	int what = 0;
+
+	if (s->idle) {
+		/* The other side closed an idle connection. curl looks before
+		 * it uses one again; we only must not spin on it. */
+		loop_forget(s->fr->loop, io);
+		return;
+	}
+	if (events & EPOLLIN)
+		what |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		what |= CURL_CSELECT_OUT;
+	if (events & (EPOLLERR | EPOLLHUP))
+		what |= CURL_CSELECT_ERR;
+	act(s->fr, io->fd, what);
+}
+
+static struct sock *
+sock_of(struct fetcher *fr, curl_socket_t fd)
+{
+	size_t want = (size_t)fd + 1;
+
+	if (want > fr->nsocks) {
+		size_t room = fr->nsocks ? fr->nsocks : 64;
+		struct sock **p;
+
+		while (room < want)
+			room *= 2;
+		p = reallocarray(fr->socks, room, sizeof(*p));
+		if (p == NULL)
+			return NULL;
+		memset(p + fr->nsocks, 0, (room - fr->nsocks) * sizeof(*p));
+		fr->socks = p;
+		fr->nsocks = room;
+	}
+	if (fr->socks[fd] == NULL) {
+		struct sock *s = calloc(1, sizeof(*s));
+
+		if (s == NULL)
+			return NULL;
+		s->io.fd = fd;
+		s->io.ready = on_socket;
+		s->fr = fr;
+		fr->socks[fd] = s;
+	}
+	return fr->socks[fd];
+}
+
+static int
+on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
+{
+	struct fetcher *fr = arg;
+	struct sock *s = sock_of(fr, fd);
+	unsigned events = 0;
+
+	(void)easy;
+	(void)unused;
+	if (s == NULL)
+		return -1;
+	s->idle = what == CURL_POLL_REMOVE;
+	if (s->idle)
+		return 0;
+	if (what & CURL_POLL_IN)
+		events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		events |= EPOLLOUT;
+	return loop_watch(fr->loop, &s->io, events ? events : EPOLLRDHUP);
+}
+
+/* The one place where a descriptor of curl's is closed, so that what we know
+ * of it cannot outlive it: its number may come back at once. */
+static int
+on_close(void *arg, curl_socket_t fd)
+{
+	struct fetcher *fr = arg;
+
+	if ((size_t)fd < fr->nsocks && fr->socks[fd] != NULL) {
+		loop_forget(fr->loop, &fr->socks[fd]->io);
+		free(fr->socks[fd]);
+		fr->socks[fd] = NULL;
+	}
+	return close(fd);
+}
+
+/* Only stores: curl must not be called from its own timer callback. */
+static int
+on_deadline(CURLM *multi, long ms, void *arg)
+{
+	struct fetcher *fr = arg;
+
+	(void)multi;
+	if (ms < 0)
+		loop_timer_cancel(fr->loop, &fr->timer);
+	else if (loop_timer_set(fr->loop, &fr->timer,
+	    loop_now(fr->loop) + ms) != 0)
+		return -1;
+	return 0;
+}
+
+struct fetcher *
+fetcher_new(struct loop *l)
+{
+	struct fetcher *fr = calloc(1, sizeof(*fr));
+
+	if (fr == NULL)
+		return NULL;
+	fr->loop = l;
+	fr->timer.fire = on_timer;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
+	    (fr->multi = curl_multi_init()) == NULL) {
+		free(fr);
+		return NULL;
+	}
+	(void)curl_multi_setopt(fr->multi, CURLMOPT_SOCKETFUNCTION, on_want);
+	(void)curl_multi_setopt(fr->multi, CURLMOPT_SOCKETDATA, fr);
+	(void)curl_multi_setopt(fr->multi, CURLMOPT_TIMERFUNCTION, on_deadline);
+	(void)curl_multi_setopt(fr->multi, CURLMOPT_TIMERDATA, fr);
+	(void)curl_multi_setopt(fr->multi, CURLMOPT_MAXCONNECTS, FETCH_CACHE);
+	return fr;
+}
+
+static void
+fetch_free(struct fetch *f)
+{
+	curl_easy_cleanup(f->easy);
+	buf_release(&f->head);
+	free(f);
+}
+
+static void
+target_free(struct fetch_target *t)
+{
+	struct fetch *f;
+
+	while ((f = t->spare) != NULL) {
+		t->spare = f->next;
+		fetch_free(f);
+	}
+	curl_slist_free_all(t->headers);
+	free(t->url);
+	free(t->ca_path);
+	free(t->proxy);
+	free(t);
+}
+
+void
+fetcher_free(struct fetcher *fr)
+{
+	struct fetch_target *t;
+
+	if (fr == NULL)
+		return;
+	while (fr->live != NULL)
+		fetch_cancel(fr->live);
+	while ((t = fr->targets) != NULL) {
+		fr->targets = t->next;
+		target_free(t);
+	}
+	(void)curl_multi_cleanup(fr->multi);
+	loop_timer_cancel(fr->loop, &fr->timer);
+	for (size_t i = 0; i < fr->nsocks; i++)
+		free(fr->socks[i]);
+	free(fr->socks);
+	free(fr);
+	curl_global_cleanup();
+}
+
+/* ---- targets ---- */
+
+static bool
+is_hashed(const char *dir)
+{
+	struct dirent *e;
+	bool found = false;
+	DIR *d = opendir(dir);
+
+	while (d != NULL && !found && (e = readdir(d)) != NULL)
+		found = fnmatch("????????.[0-9]", e->d_name, 0) == 0;
+	if (d != NULL)
+		closedir(d);
+	return found;
+}
+
+/* Never the folder and the bundle together: libcurl then parses the bundle
+ * anew for every connection (25 ms), for its store is cached only when it came
+ * from the file alone. A hashed folder costs 1 ms, so it comes first. */
+static int
+target_ca(struct fetch_target *t, const char *given)
+{
+	static const char *const dirs[] = { "/etc/ssl/certs",
+	    "/etc/pki/tls/certs", NULL };
+	static const char *const bundles[] = {
+	    "/etc/ssl/certs/ca-certificates.crt",
+	    "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem", NULL };
+	const char *path = *given ? given : NULL;
+
+	if (path != NULL) {
+		t->ca_is_dir = is_hashed(path);
+	} else {
+		for (size_t i = 0; path == NULL && dirs[i] != NULL; i++)
+			if (is_hashed(dirs[i]))
+				path = dirs[i];
+		t->ca_is_dir = path != NULL;
+		for (size_t i = 0; path == NULL && bundles[i] != NULL; i++)
+			if (access(bundles[i], R_OK) == 0)
+				path = bundles[i];
+	}
+	if (path == NULL)
+		return 0;
+	t->ca_path = strdup(path);
+	return t->ca_path == NULL ? -1 : 0;
+}
+
+static int
+header_add(struct fetch_target *t, const char *line)
+{
+	struct curl_slist *p = curl_slist_append(t->headers, line);
+
+	if (p == NULL)
+		return -1;
+	t->headers = p;
+	return 0;
+}
+
+struct fetch_target *
+fetch_target(struct fetcher *fr, const struct fetch_spec *spec)
+{
+	struct fetch_target *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->fr = fr;
+	t->connect_ms = spec->connect_ms;
+	t->http2 = spec->http2;
+	t->url = strdup(spec->url);
+	t->proxy = strdup(spec->proxy);
+	if (t->url == NULL || t->proxy == NULL ||
+	    target_ca(t, spec->ca_path) != 0)
+		goto fail;
+	/* What curl would add by itself and no provider wants. */
+	if (header_add(t, "Expect:") != 0 || header_add(t, "Accept:") != 0)
+		goto fail;
+	for (size_t i = 0; spec->headers[i] != NULL; i++)
+		if (header_add(t, spec->headers[i]) != 0)
+			goto fail;
+	t->next = fr->targets;
+	fr->targets = t;
+	return t;
+fail:
+	target_free(t);
+	return NULL;
+}
+
+/* ---- one call ---- */
+
+/* Heads come line by line; a new status line (after a 1xx) begins anew. */
+static size_t
+on_head(char *p, size_t one, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+	long status = 0;
+
+	(void)one;
+	if (f->cancelled)
+		return 0;
+	if (f->headed)
+		return n;			/* trailers */
+	if (n > 5 && memcmp(p, "HTTP/", 5) == 0)
+		buf_clear(&f->head);
+	if (n > 2 || (n > 0 && *p != '\r' && *p != '\n'))
+		return buf_put(&f->head, p, n) == 0 ? n : 0;
+	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 100 && status < 200)
+		return n;
+	f->headed = true;
+	f->events->head(f->arg, (int)status, f->head.data ? f->head.data : "",
+	    f->head.len);
+	return f->cancelled ? 0 : n;
+}
+
+static size_t
+on_body(char *p, size_t one, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+
+	(void)one;
+	if (f->cancelled)
+		return 0;
+	if (n == 0)
+		return 0;
+	if (f->events->body(f->arg, p, n) && !f->cancelled) {
+		f->paused = true;
+		(void)curl_easy_pause(f->easy, CURLPAUSE_RECV);
+	}
+	return f->cancelled ? 0 : n;
+}
+
+static bool
+easy_setup(struct fetch *f)
+{
+	struct fetch_target *t = f->t;
+	CURL *e = f->easy;
+	bool ok = true;
+
+#define SET(opt, value) ok &= curl_easy_setopt(e, opt, value) == CURLE_OK
+	SET(CURLOPT_URL, t->url);
+	SET(CURLOPT_HTTPHEADER, t->headers);
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_HTTP_VERSION, t->http2 ? CURL_HTTP_VERSION_2TLS :
+	    CURL_HTTP_VERSION_1_1);
+	if (t->http2)
+		SET(CURLOPT_PIPEWAIT, 1L);
+	SET(CURLOPT_PROXY, t->proxy);
+	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)t->connect_ms);
+	SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	if (t->ca_path != NULL) {
+		SET(CURLOPT_CAPATH, t->ca_is_dir ? t->ca_path : NULL);
+		SET(CURLOPT_CAINFO, t->ca_is_dir ? NULL : t->ca_path);
+	}
+	SET(CURLOPT_HEADERFUNCTION, on_head);
+	SET(CURLOPT_HEADERDATA, f);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, f);
+	SET(CURLOPT_PRIVATE, f);
+	SET(CURLOPT_ERRORBUFFER, f->error);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(CURLOPT_CLOSESOCKETDATA, t->fr);
+#undef SET
+	return ok;
+}
+
+static struct fetch *
+fetch_new(struct fetch_target *t)
+{
+	struct fetch *f = t->spare;
+
+	if (f != NULL) {
+		t->spare = f->next;
+		t->nspare--;
+		return f;
+	}
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return NULL;
+	f->t = t;
+	buf_init(&f->head, FETCH_HEAD);
+	f->easy = curl_easy_init();
+	if (f->easy == NULL || !easy_setup(f)) {
+		fetch_free(f);
+		return NULL;
+	}
+	return f;
+}
+
+/* Take f off the multi handle and put it by for the next call. */
+static void
+fetch_drop(struct fetch *f)
+{
+	struct fetch_target *t = f->t;
+
+	/* With HTTP/2 this closes the connection if f was its last stream:
+	 * else the cancel would not be sent (see fetch.h). */
+	if (f->cancelled)
+		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE, 1L);
+	(void)curl_multi_remove_handle(t->fr->multi, f->easy);
+	*f->prev = f->next;
+	if (f->next != NULL)
+		f->next->prev = f->prev;
+	buf_release(&f->head);
+	if (t->nspare >= FETCH_SPARE) {
+		fetch_free(f);
+		return;
+	}
+	f->next = t->spare;
+	t->spare = f;
+	t->nspare++;
+}
+
+struct fetch *
+fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
+    size_t n, const struct fetch_events *events, void *arg)
+{
+	struct fetch *f = fetch_new(t);
+	CURL *e;
+
+	if (f == NULL)
+		return NULL;
+	f->events = events;
+	f->arg = arg;
+	f->headed = f->cancelled = f->paused = false;
+	f->error[0] = '\0';
+	e = f->easy;
+	(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
+	if (body != NULL) {
+		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)n);
+		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, body);
+	} else {
+		(void)curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+	}
+	f->next = fr->live;
+	f->prev = &fr->live;
+	if (f->next != NULL)
+		f->next->prev = &f->next;
+	fr->live = f;
+	if (curl_multi_add_handle(fr->multi, e) != CURLM_OK) {
+		fetch_drop(f);
+		return NULL;
+	}
+	return f;
+}
+
+void
+fetch_cancel(struct fetch *f)
+{
+	struct fetcher *fr = f->t->fr;
+
+	if (f->cancelled)
+		return;
+	f->cancelled = true;
+	if (!fr->inside) {
+		fetch_drop(f);
+		return;
+	}
+	/* curl refuses to be called back from inside: after it returned. */
+	f->doom = fr->doomed;
+	fr->doomed = f;
+}
+
+void
+fetch_resume(struct fetch *f)
+{
+	struct fetcher *fr = f->t->fr;
+	bool outer = !fr->inside;
+
+	if (!f->paused || f->cancelled)
+		return;
+	f->paused = false;
+	fr->inside = true;
+	(void)curl_easy_pause(f->easy, CURLPAUSE_CONT);
+	if (!outer)
+		return;
+	fr->inside = false;
+	reap(fr);
+}
+
+static enum fetch_result
+result_of(CURLcode code, bool connected)
+{
+	switch (code) {
+	case CURLE_OK:
+		return FETCH_OK;
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_PROXY:
+		return FETCH_REFUSED;
+	case CURLE_OPERATION_TIMEDOUT:
+		return connected ? FETCH_CUT : FETCH_TIMEOUT;
+	case CURLE_OUT_OF_MEMORY:
+		return FETCH_MEMORY;
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_WRITE_ERROR:		/* our own refusal of a huge head */
+	case CURLE_BAD_CONTENT_ENCODING:
+		return FETCH_MALFORMED;
+	default:
+		return FETCH_CUT;
+	}
+}
+
+/* Finished calls tell their end; cancelled ones just go. */
+static void
+reap(struct fetcher *fr)
+{
+	struct fetch *f;
+	CURLMsg *m;
+	int left;
+
+	while ((f = fr->doomed) != NULL) {
+		fr->doomed = f->doom;
+		fetch_drop(f);
+	}
+	while ((m = curl_multi_info_read(fr->multi, &left)) != NULL) {
+		const struct fetch_events *events;
+		char detail[CURL_ERROR_SIZE];
+		enum fetch_result result;
+		void *arg;
+		CURLcode code = m->data.result;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &f);
+		result = result_of(code, f->headed);
+		if (code == CURLE_OK)
+			detail[0] = '\0';
+		else
+			strcpy(detail, f->error[0] ? f->error :
+			    curl_easy_strerror(code));
+		events = f->events;
+		arg = f->arg;
+		fetch_drop(f);
+		events->done(arg, result, detail);
+	}
+}
