@@ -1,0 +1,28 @@
+/* front_fcgi: FastCGI connections on the loop. The only module that knows
+ * libfcgi.
+ *
+ * libfcgi parses and frames, but never waits: a request is given to it when
+ * all of it is there, and it writes only after POLLOUT. Records that no web
+ * server sends never reach it (a GET_VALUES record with repeated names
+ * overflows a buffer in it, up to 2.4.7). */
+#ifndef FRONT_FCGI_H
+#define FRONT_FCGI_H
+
+#include <stddef.h>
+
+struct api;
+struct config;
+struct front;
+struct loop;
+
+/* Serve the listening socket fd (made non-blocking; stays the caller's). NULL:
+ * out of memory. */
+struct front *front_fcgi_new(struct loop *l, const struct config *cfg,
+    struct api *api, int fd);
+void	front_fcgi_free(struct front *f);	/* drops what is open */
+
+/* Take no new connection, close the idle ones, and call done when the last
+ * stream has ended. done may be called before this returns. */
+void	front_fcgi_drain(struct front *f, void (*done)(void *arg), void *arg);
+
+#endif

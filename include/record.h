@@ -1,0 +1,48 @@
+/* record: FastCGI records as they come from a web server: is a request whole?
+ *
+ * A walk over record headers (FastCGI specification 1.0, section 3.3) that
+ * parses nothing of what is inside and refuses whatever a web server never
+ * sends to a responder: management records, other roles, a second request,
+ * records out of order. Pure; never blocks. */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+
+#define RECORD_PARAMS	(64 * 1024)	/* bytes of parameters in all */
+
+enum record_answer { RECORD_MORE, RECORD_WHOLE, RECORD_BAD };
+
+struct record_walk {
+	size_t	at;		/* bytes walked */
+	size_t	max_body;
+	size_t	params;		/* bytes of parameters so far */
+	size_t	body;		/* bytes of input so far */
+	unsigned id;
+	int	stage;		/* 0 begin, 1 parameters, 2 input, 3 end */
+	bool	too_big;	/* the body passed max_body; the rest is not
+				 * kept */
+	/* record_collect only */
+	unsigned char head[8];	/* a header that is not whole yet */
+	size_t	have;		/* bytes of it */
+	size_t	left;		/* content and padding still to come */
+	bool	drop;		/* ... which are not kept */
+};
+
+void	record_start(struct record_walk *w, size_t max_body);
+
+/* Whether p[0..n), from the request's first byte on, holds it whole. w is
+ * fresh from record_start. */
+enum record_answer record_whole(struct record_walk *w, const unsigned char *p,
+    size_t n);
+
+/* The same piece by piece: append p[0..n) to in. A body beyond max_body is
+ * walked to its end but not kept (w->too_big), so that the request can still
+ * be answered in order. RECORD_BAD also when in is full. */
+enum record_answer record_collect(struct record_walk *w,
+    const unsigned char *p, size_t n, struct buf *in);
+
+#endif

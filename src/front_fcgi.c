@@ -1,0 +1,511 @@
+#include "front_fcgi.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "buf.h"
+#include "config.h"
+#include "fault.h"
+#include "http.h"
+#include "log.h"
+#include "loop.h"
+#include "record.h"
+#include "relay.h"
+
+#define FRONT_PEEK	(64 * 1024)	/* a request this small is not copied */
+#define FRONT_FLUSH	(64 * 1024)	/* bytes after one POLLOUT: a unix
+					 * socket that polls writable still
+					 * takes 180 KB without blocking */
+#define FRONT_FULL	(64 * 1024)	/* waiting bytes that pause a stream */
+#define FRONT_OUT	(32 * 1024 * 1024)
+#define FRONT_ACCEPT	16		/* connections taken by one event */
+#define FRONT_PAUSE_MS	1000		/* without descriptors: no accept */
+
+enum state { IDLE, BUSY, GONE };
+
+struct conn {
+	struct loop_io		 io;
+	struct front		*f;
+	struct conn		*next, **prev;
+	enum state		 state;
+	struct record_walk	 walk;
+	struct buf		 in;		/* a request bigger than a peek */
+	FCGX_Request		 fcgi;
+	struct http		 http;
+	struct relay		*relay;		/* the chat under way, or NULL */
+	struct sink		 sink;
+	struct buf		 out;		/* bytes for the web server */
+	size_t			 out_at;	/* of them written */
+	bool			 ended;		/* the answer is in out */
+	bool			 whole;
+	bool			 full;		/* the relay waits for room */
+	struct loop_task	 flush;
+	struct loop_timer	 timer;		/* body or stall deadline */
+};
+
+struct front {
+	struct loop		*loop;
+	const struct config	*cfg;
+	struct api		*api;
+	struct loop_io		 listen;
+	struct loop_timer	 again;		/* accept once more */
+	struct conn		*conns;
+	unsigned char		*peek;
+	bool			 draining;
+	void			(*done)(void *);
+	void			*done_arg;
+};
+
+#define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+
+static void
+conn_close(struct conn *c)
+{
+	struct front *f = c->f;
+
+	if (c->relay != NULL)
+		relay_gone(c->relay);
+	loop_forget(f->loop, &c->io);
+	loop_timer_cancel(f->loop, &c->timer);
+	loop_unpost(f->loop, &c->flush);
+	if (c->state == BUSY)
+		FCGX_Free(&c->fcgi, 0);
+	close(c->io.fd);
+	buf_release(&c->in);
+	buf_release(&c->out);
+	*c->prev = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	free(c);
+	if (f->draining && f->conns == NULL)
+		f->done(f->done_arg);
+}
+
+/* ---- giving the answer out ---- */
+
+static bool
+sink_put(struct sink *s, const char *p, size_t n)
+{
+	struct conn *c = OWNER(s, struct conn, sink);
+
+	if (buf_put(&c->out, p, n) != 0)
+		c->whole = false;
+	loop_post(c->f->loop, &c->flush);
+	c->full = c->out.len - c->out_at > FRONT_FULL;
+	return c->full;
+}
+
+static void
+sink_end(struct sink *s, bool whole)
+{
+	struct conn *c = OWNER(s, struct conn, sink);
+
+	c->relay = NULL;
+	c->ended = true;
+	c->whole = whole && !c->out.failed;
+	loop_post(c->f->loop, &c->flush);
+}
+
+static bool
+writable(const struct conn *c)
+{
+	struct pollfd p = { .fd = c->io.fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+}
+
+/* The answer is out. An answer that is not whole ends without END_REQUEST,
+ * which makes every web server cut its client's connection too. */
+static void
+conn_done(struct conn *c)
+{
+	bool keep = c->fcgi.keepConnection != 0 && c->whole &&
+	    !c->f->draining;
+
+	if (c->whole && FCGX_FClose(c->fcgi.out) != 0)
+		keep = false;
+	if (!keep) {
+		conn_close(c);
+		return;
+	}
+	FCGX_Free(&c->fcgi, 0);
+	c->state = IDLE;
+	c->ended = false;
+	buf_release(&c->out);
+	record_start(&c->walk, c->f->cfg->max_body);
+	loop_timer_cancel(c->f->loop, &c->timer);
+	(void)loop_watch(c->f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
+}
+
+/* Once for each batch: what the relay made in it leaves by one write. */
+static void
+on_flush(struct loop_task *t)
+{
+	struct conn *c = OWNER(t, struct conn, flush);
+	size_t n = c->out.len - c->out_at;
+	bool more = n > FRONT_FLUSH;
+
+	if (!writable(c)) {
+		(void)loop_watch(c->f->loop, &c->io,
+		    EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+		if (c->timer.place == 0)
+			(void)loop_timer_set(c->f->loop, &c->timer,
+			    loop_now(c->f->loop) + c->f->cfg->stall_ms);
+		return;
+	}
+	loop_timer_cancel(c->f->loop, &c->timer);
+	if (more)
+		n = FRONT_FLUSH;
+	if (n > 0)
+		(void)FCGX_PutStr(c->out.data + c->out_at, (int)n,
+		    c->fcgi.out);
+	/* The end writes what libfcgi still holds by itself. */
+	if (!(c->ended && !more && c->whole))
+		(void)FCGX_FFlush(c->fcgi.out);
+	if (FCGX_GetError(c->fcgi.out) != 0) {
+		conn_close(c);
+		return;
+	}
+	c->out_at += n;
+	if (more) {
+		(void)loop_watch(c->f->loop, &c->io,
+		    EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+		return;
+	}
+	c->out_at = 0;
+	if (c->out.cap > 16 * 1024)
+		buf_release(&c->out);
+	else
+		buf_clear(&c->out);
+	if (c->ended) {
+		conn_done(c);
+		return;
+	}
+	(void)loop_watch(c->f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
+	if (c->full) {
+		c->full = false;
+		if (c->relay != NULL)
+			relay_drained(c->relay);
+	}
+}
+
+/* ---- taking a request in ---- */
+
+static char *
+body_read(struct conn *c, size_t *n)
+{
+	size_t want = c->walk.too_big ? 0 : c->walk.body;
+	char *p;
+	int got;
+
+	/* One byte more than there is: libfcgi has then read the record that
+	 * ends the input, which would poison the next request otherwise. */
+	p = malloc(want + 1);
+	if (p == NULL)
+		return NULL;
+	got = FCGX_GetStr(p, (int)want + 1, c->fcgi.in);
+	if (c->walk.too_big) {
+		char skip[4096];
+
+		while (FCGX_GetStr(skip, sizeof(skip), c->fcgi.in) ==
+		    sizeof(skip))
+			;
+		got = 0;
+	}
+	if (got < 0 || (size_t)got != want || FCGX_GetError(c->fcgi.in) != 0) {
+		free(p);
+		return NULL;
+	}
+	*n = want;
+	return p;
+}
+
+/* The whole request is at fd (the socket, or a memfd with its records). */
+static void
+conn_begin(struct conn *c, int fd)
+{
+	struct api_request rq = { .http = &c->http };
+	struct fault f;
+
+	if (FCGX_InitRequest(&c->fcgi, -1, 0) != 0)
+		goto fail;
+	c->fcgi.ipcFd = fd;
+	c->fcgi.keepConnection = 1;
+	if (FCGX_Accept_r(&c->fcgi) < 0)
+		goto fail;
+	c->state = BUSY;
+	if (FCGX_GetError(c->fcgi.in) != 0)
+		goto fail;
+	rq.body = body_read(c, &rq.len);
+	if (rq.body == NULL)
+		goto fail;
+	c->fcgi.ipcFd = c->io.fd;
+	loop_timer_cancel(c->f->loop, &c->timer);
+	/* Not needed any more: 9 KB for each stream. */
+	FCGX_FreeStream(&c->fcgi.in);
+	FCGX_FreeStream(&c->fcgi.err);
+	c->fcgi.nWriters = 1;
+	buf_release(&c->in);
+	fault_set(&rq.fault, FAULT_NONE, NULL, "%s", "");
+	if (http_read(&c->http, c->fcgi.envp, &f) != 0)
+		rq.fault = f;
+	else if (c->walk.too_big)
+		fault_set(&rq.fault, FAULT_BODY_TOO_LARGE, NULL,
+		    "the body is larger than max-body (%zu bytes)",
+		    c->f->cfg->max_body);
+	c->ended = false;
+	c->relay = api_start(c->f->api, &rq, &c->sink);
+	return;
+fail:
+	/* libfcgi closed its descriptor when it refused the request. */
+	c->fcgi.ipcFd = -1;
+	conn_close(c);
+}
+
+/* Collected requests reach libfcgi through a memfd: it reads there, and
+ * writes to the socket, for it looks at ipcFd each time. */
+static void
+conn_collected(struct conn *c)
+{
+	int fd = memfd_create("request", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, c->in.data, c->in.len) !=
+	    (ssize_t)c->in.len || lseek(fd, 0, SEEK_SET) != 0) {
+		log_msg(LOG_ERROR, "memfd", "a request of %zu bytes could not "
+		    "be taken in: %s", c->in.len, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		conn_close(c);
+		return;
+	}
+	conn_begin(c, fd);
+	close(fd);
+}
+
+/* Receive what is there and walk its records. */
+static void
+conn_collect(struct conn *c)
+{
+	struct front *f = c->f;
+	ssize_t n;
+
+	while ((n = recv(c->io.fd, f->peek, FRONT_PEEK, MSG_DONTWAIT)) > 0) {
+		switch (record_collect(&c->walk, f->peek, (size_t)n, &c->in)) {
+		case RECORD_WHOLE:
+			conn_collected(c);
+			return;
+		case RECORD_BAD:
+			conn_close(c);
+			return;
+		case RECORD_MORE:
+			break;
+		}
+	}
+	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		conn_close(c);
+}
+
+static void
+conn_readable(struct conn *c)
+{
+	struct front *f = c->f;
+	ssize_t n;
+
+	if (c->in.len > 0 || c->walk.at > 0) {
+		conn_collect(c);
+		return;
+	}
+	n = recv(c->io.fd, f->peek, FRONT_PEEK, MSG_PEEK | MSG_DONTWAIT);
+	if (n <= 0) {
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			conn_close(c);
+		return;
+	}
+	if (c->timer.place == 0)
+		(void)loop_timer_set(f->loop, &c->timer,
+		    loop_now(f->loop) + f->cfg->body_ms);
+	switch (record_whole(&c->walk, f->peek, (size_t)n)) {
+	case RECORD_WHOLE:
+		conn_begin(c, c->io.fd);
+		break;
+	case RECORD_BAD:
+		conn_close(c);
+		break;
+	case RECORD_MORE:
+		record_start(&c->walk, f->cfg->max_body);
+		conn_collect(c);
+		break;
+	}
+}
+
+static void
+on_ready(struct loop_io *io, unsigned events)
+{
+	struct conn *c = OWNER(io, struct conn, io);
+
+	if (c->state == IDLE) {
+		if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			conn_readable(c);
+		return;
+	}
+	/* The web server has nothing more to say while we answer: whatever
+	 * can be read is its end, or an abort. */
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+		/* lighttpd half-closes to tell that the client left, and logs
+		 * an error unless the request still ends in order. */
+		if (!(events & (EPOLLHUP | EPOLLERR)) && writable(c))
+			(void)FCGX_FClose(c->fcgi.out);
+		conn_close(c);
+		return;
+	}
+	if (events & EPOLLOUT)
+		loop_post(c->f->loop, &c->flush);
+}
+
+/* A request that does not arrive, or a client that does not read. */
+static void
+on_deadline(struct loop_timer *t)
+{
+	struct conn *c = OWNER(t, struct conn, timer);
+
+	log_msg(LOG_INFO, c->state == IDLE ? "body_timeout" : "client_stalled",
+	    "a connection was closed after %d s without progress",
+	    (c->state == IDLE ? c->f->cfg->body_ms : c->f->cfg->stall_ms) /
+	    1000);
+	conn_close(c);
+}
+
+/* ---- the listener ---- */
+
+static void
+conn_new(struct front *f, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	c->f = f;
+	c->io.fd = fd;
+	c->io.ready = on_ready;
+	c->sink.put = sink_put;
+	c->sink.end = sink_end;
+	c->flush.run = on_flush;
+	c->timer.fire = on_deadline;
+	buf_init(&c->in, f->cfg->max_body + f->cfg->max_body / 8 + 256 * 1024);
+	buf_init(&c->out, FRONT_OUT);
+	record_start(&c->walk, f->cfg->max_body);
+	c->prev = &f->conns;
+	c->next = f->conns;
+	if (c->next != NULL)
+		c->next->prev = &c->next;
+	f->conns = c;
+	if (loop_watch(f->loop, &c->io, EPOLLIN | EPOLLRDHUP) != 0) {
+		conn_close(c);
+		return;
+	}
+	/* Most peers have sent all by now: one epoll_wait saved. */
+	conn_readable(c);
+}
+
+static void
+on_listen(struct loop_io *io, unsigned events)
+{
+	struct front *f = OWNER(io, struct front, listen);
+
+	(void)events;
+	for (int i = 0; i < FRONT_ACCEPT; i++) {
+		int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			conn_new(f, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+			log_msg(LOG_WARN, "accept", "%s: new connections wait "
+			    "for a second", strerror(errno));
+			loop_forget(f->loop, &f->listen);
+			(void)loop_timer_set(f->loop, &f->again,
+			    loop_now(f->loop) + FRONT_PAUSE_MS);
+		}
+		return;
+	}
+}
+
+static void
+on_again(struct loop_timer *t)
+{
+	struct front *f = OWNER(t, struct front, again);
+
+	(void)loop_watch(f->loop, &f->listen, EPOLLIN | EPOLLEXCLUSIVE);
+}
+
+struct front *
+front_fcgi_new(struct loop *l, const struct config *cfg, struct api *api,
+    int fd)
+{
+	struct front *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->loop = l;
+	f->cfg = cfg;
+	f->api = api;
+	f->listen.fd = fd;
+	f->listen.ready = on_listen;
+	f->again.fire = on_again;
+	f->peek = malloc(FRONT_PEEK);
+	/* EXCLUSIVE: one of several workers wakes up, not all. */
+	if (f->peek == NULL || FCGX_Init() != 0 ||
+	    loop_watch(l, &f->listen, EPOLLIN | EPOLLEXCLUSIVE) != 0) {
+		free(f->peek);
+		free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void
+front_fcgi_drain(struct front *f, void (*done)(void *), void *arg)
+{
+	struct conn *c, *next;
+
+	f->draining = true;
+	f->done = done;
+	f->done_arg = arg;
+	loop_forget(f->loop, &f->listen);
+	loop_timer_cancel(f->loop, &f->again);
+	if (f->conns == NULL) {
+		done(arg);
+		return;
+	}
+	for (c = f->conns; c != NULL; c = next) {
+		next = c->next;
+		if (c->state == IDLE && c->in.len == 0)
+			conn_close(c);
+	}
+}
+
+void
+front_fcgi_free(struct front *f)
+{
+	if (f == NULL)
+		return;
+	f->draining = false;
+	while (f->conns != NULL)
+		conn_close(f->conns);
+	loop_forget(f->loop, &f->listen);
+	loop_timer_cancel(f->loop, &f->again);
+	free(f->peek);
+	free(f);
+}
