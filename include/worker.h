@@ -1,0 +1,16 @@
+/* worker: one process that serves: the loop, the ledger and a front put
+ * together. */
+#ifndef WORKER_H
+#define WORKER_H
+
+struct config;
+
+/* Serve the FastCGI connections of the listening socket fd until SIGTERM,
+ * SIGINT or SIGUSR1 (which must be blocked by the caller), then finish what is
+ * open, at most drain-time. The exit status. */
+int	worker_fcgi(const struct config *cfg, int fd);
+
+/* Serve the one CGI request of this process. The exit status. */
+int	worker_cgi(const struct config *cfg);
+
+#endif

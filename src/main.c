@@ -1,0 +1,169 @@
+/* main: finds out how it was started, and starts that. */
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "cmd.h"
+#include "config.h"
+#include "supervise.h"
+#include "worker.h"
+
+#define EXIT_CONFIG	78	/* sysexits.h: EX_CONFIG */
+
+/* Keys are in this process's memory: no core file, no look from outside, no
+ * new rights. The sanitizers' leak check needs to look. */
+static void
+harden(void)
+{
+	struct rlimit none = { 0, 0 };
+	struct rlimit files;
+
+	(void)umask(077);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifndef __SANITIZE_ADDRESS__
+	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+	/* Two descriptors for each stream. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+/* RELEVO_CONFIG, else relevo.conf beside the binary, else in /etc. */
+static const char *
+config_path(char out[PATH_MAX])
+{
+	const char *env = getenv("RELEVO_CONFIG");
+	char *slash;
+	ssize_t n;
+
+	if (env != NULL && *env != '\0')
+		return env;
+	n = readlink("/proc/self/exe", out, PATH_MAX - sizeof("relevo.conf"));
+	if (n > 0) {
+		out[n] = '\0';
+		slash = strrchr(out, '/');
+		strcpy(slash + 1, "relevo.conf");
+		if (access(out, F_OK) == 0)
+			return out;
+	}
+	return "/etc/relevo/relevo.conf";
+}
+
+/* Take --config FILE (or --config=FILE) out of argv, wherever it stands. */
+static const char *
+config_option(int *argc, char **argv)
+{
+	const char *file = NULL;
+	int n = 1;
+
+	for (int i = 1; i < *argc; i++) {
+		if (strncmp(argv[i], "--config=", 9) == 0)
+			file = argv[i] + 9;
+		else if (strcmp(argv[i], "--config") == 0 && i + 1 < *argc)
+			file = argv[++i];
+		else
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	*argc = n;
+	return file;
+}
+
+static int
+serve(int fd, const char *file)
+{
+	struct config *cfg = cmd_config(file);
+
+	if (cfg == NULL)
+		return EXIT_CONFIG;
+	return supervise(fd, cfg, file) == 0 ? 0 : 1;
+}
+
+static int
+cgi(const char *file)
+{
+	struct config *cfg = cmd_config(file);
+	int rc;
+
+	if (cfg == NULL) {
+		(void)puts("Status: 500 Internal Server Error\r\n"
+		    "Content-Type: application/json\r\n\r\n"
+		    "{\"error\":{\"message\":\"the configuration has errors; "
+		    "the web server's error log names them, and so does "
+		    "`relevo check`\",\"type\":\"server_error\",\"param\":"
+		    "null,\"code\":\"internal_error\"}}");
+		return 0;
+	}
+	rc = worker_cgi(cfg);
+	config_free(cfg);
+	return rc;
+}
+
+/* `serve --socket PATH [--mode 0660]` */
+static int
+serve_socket(const char *file, int argc, char **argv)
+{
+	const char *path = NULL;
+	mode_t mode = 0660;
+	int fd, rc;
+
+	for (int i = 2; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--socket") == 0)
+			path = argv[i + 1];
+		else if (strcmp(argv[i], "--mode") == 0)
+			mode = (mode_t)strtoul(argv[i + 1], NULL, 8) & 0777;
+		else
+			path = NULL;
+	}
+	if (path == NULL || argc % 2 != 0) {
+		fprintf(stderr, "usage: relevo serve --socket PATH "
+		    "[--mode 0660] [--config FILE]\n");
+		return 2;
+	}
+	fd = supervise_socket(path, mode);
+	if (fd < 0)
+		return EXIT_CONFIG;
+	rc = serve(fd, file);
+	(void)unlink(path);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	char beside[PATH_MAX];
+	const char *file = config_option(&argc, argv);
+	int fd;
+
+	harden();
+	if (sodium_init() < 0) {
+		fprintf(stderr, "relevo: libsodium could not start\n");
+		return 1;
+	}
+	if (file == NULL)
+		file = config_path(beside);
+	if (argc > 1 && strcmp(argv[1], "serve") == 0 && argc > 2)
+		return serve_socket(file, argc, argv);
+	if (argc > 1 && strcmp(argv[1], "serve") != 0)
+		return cmd_run(file, argc, argv);
+	fd = supervise_inherited();
+	if (fd >= 0)
+		return serve(fd, file);
+	if (getenv("GATEWAY_INTERFACE") != NULL ||
+	    getenv("REQUEST_METHOD") != NULL)
+		return cgi(file);
+	return cmd_run(file, argc, argv);
+}

@@ -1,0 +1,327 @@
+#include "supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "config.h"
+#include "log.h"
+#include "text.h"
+#include "worker.h"
+
+#define BACKLOG		4096	/* on a full unix backlog nginx answers 502 */
+#define MOST		256	/* workers, old generations included */
+#define PAUSE_MS	100	/* before a worker that died at once is made
+				 * again; doubles */
+#define PAUSE_MOST	5000
+#define SHORT_LIFE	1000	/* ms */
+#define GRACE_MS	2000	/* beyond drain-time, then SIGKILL */
+
+struct child {
+	pid_t	pid;
+	int64_t	born;
+	int	generation;
+};
+
+struct supervisor {
+	int		 fd;
+	const char	*file;
+	struct config	*cfg;
+	int		 generation;
+	struct child	 child[MOST];
+	size_t		 n;
+	int64_t		 pause;		/* ms */
+	int64_t		 not_before;	/* no new worker until then */
+	bool		 stopping;
+	int64_t		 kill_at;
+};
+
+static int64_t
+now_ms(void)
+{
+	struct text_time t;
+
+	text_clock(&t);
+	return t.mono;
+}
+
+int
+supervise_inherited(void)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	int on = 0;
+	socklen_t n = sizeof(on);
+
+	if (fds != NULL && pid != NULL && atoi(fds) >= 1 &&
+	    atoi(pid) == getpid()) {
+		unsetenv("LISTEN_FDS");
+		unsetenv("LISTEN_PID");
+		return 3;
+	}
+	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 &&
+	    on != 0)
+		return STDIN_FILENO;
+	return -1;
+}
+
+/* Whether path may be replaced by a new socket: it is one of ours that nobody
+ * listens on any more. */
+static int
+clear_stale(const char *path, const struct sockaddr_un *sa)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid()) {
+		fprintf(stderr, "relevo: %s is there and is no socket of "
+		    "yours: remove it or name another path\n", path);
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	rc = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+	close(fd);
+	if (rc == 0) {
+		fprintf(stderr, "relevo: another process already listens on "
+		    "%s\n", path);
+		return -1;
+	}
+	return unlink(path);
+}
+
+int
+supervise_socket(const char *path, mode_t mode)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	mode_t old;
+	int fd = -1;
+
+	if (strlen(path) >= sizeof(sa.sun_path)) {
+		fprintf(stderr, "relevo: the socket's path is longer than %zu "
+		    "bytes: %s\n", sizeof(sa.sun_path) - 1, path);
+		return -1;
+	}
+	strcpy(sa.sun_path, path);
+	if (clear_stale(path, &sa) != 0)
+		return -1;
+	old = umask(0777 & ~mode);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+	    listen(fd, BACKLOG) != 0) {
+		fprintf(stderr, "relevo: %s: %s\n", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	umask(old);
+	return fd;
+}
+
+/* ---- workers ---- */
+
+static int
+spawn(struct supervisor *s)
+{
+	pid_t parent = getpid(), pid;
+
+	if (s->n == MOST)
+		return -1;
+	pid = fork();
+	if (pid < 0) {
+		log_msg(LOG_ERROR, "fork", "no new worker: %s",
+		    strerror(errno));
+		return -1;
+	}
+	if (pid == 0) {
+		/* A supervisor that is killed takes its workers along: else
+		 * they would compete with those of its successor. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			_exit(0);
+		exit(worker_fcgi(s->cfg, s->fd));
+	}
+	s->child[s->n++] = (struct child){ pid, now_ms(), s->generation };
+	return 0;
+}
+
+static size_t
+count(const struct supervisor *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->child[i].generation == s->generation;
+	return n;
+}
+
+static void
+tell(const struct supervisor *s, int sig, bool old_only)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!old_only || s->child[i].generation != s->generation)
+			(void)kill(s->child[i].pid, sig);
+}
+
+static void
+on_death(struct supervisor *s, pid_t pid, int status)
+{
+	size_t i = 0;
+	int64_t now = now_ms();
+
+	while (i < s->n && s->child[i].pid != pid)
+		i++;
+	if (i == s->n)
+		return;
+	if (WIFSIGNALED(status))
+		log_msg(LOG_ERROR, "worker_died", "worker %d was killed by "
+		    "signal %d (%s)", (int)pid, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) != 0)
+		log_msg(LOG_ERROR, "worker_died", "worker %d ended with "
+		    "status %d", (int)pid, WEXITSTATUS(status));
+	if (now - s->child[i].born < SHORT_LIFE && !s->stopping &&
+	    s->child[i].generation == s->generation) {
+		s->pause = s->pause == 0 ? PAUSE_MS : s->pause * 2;
+		if (s->pause > PAUSE_MOST)
+			s->pause = PAUSE_MOST;
+		s->not_before = now + s->pause;
+	} else {
+		s->pause = 0;
+	}
+	s->child[i] = s->child[--s->n];
+}
+
+static void
+reload(struct supervisor *s)
+{
+	struct buf errors, warnings;
+	struct config *cfg;
+
+	buf_init(&errors, 64 * 1024);
+	buf_init(&warnings, 64 * 1024);
+	cfg = config_load(s->file, &errors, &warnings);
+	if (cfg == NULL) {
+		log_msg(LOG_ERROR, "reload_refused", "the configuration has "
+		    "errors, the old one stays: %s", buf_str(&errors));
+	} else {
+		config_free(s->cfg);
+		s->cfg = cfg;
+		s->generation++;
+		while (count(s) < (size_t)cfg->workers && spawn(s) == 0)
+			;
+		log_msg(LOG_INFO, "reload", "%zu new workers, %zu old ones "
+		    "finish", count(s), s->n - count(s));
+		tell(s, SIGTERM, true);
+	}
+	buf_release(&errors);
+	buf_release(&warnings);
+}
+
+static void
+stop(struct supervisor *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	s->kill_at = now_ms() + s->cfg->drain_ms + GRACE_MS;
+	tell(s, SIGTERM, false);
+}
+
+/* Wait for a signal, or for the time when something is due. */
+static int
+wait_signal(const struct supervisor *s, const sigset_t *set)
+{
+	int64_t due = s->stopping ? s->kill_at : s->not_before, ms;
+	struct timespec ts;
+
+	if (!s->stopping && count(s) >= (size_t)s->cfg->workers)
+		return sigwaitinfo(set, NULL);
+	ms = due - now_ms();
+	if (ms < 0)
+		ms = 0;
+	ts.tv_sec = ms / 1000;
+	ts.tv_nsec = ms % 1000 * 1000000;
+	return sigtimedwait(set, NULL, &ts);
+}
+
+static void
+reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		on_death(s, pid, status);
+}
+
+static void
+run(struct supervisor *s, const sigset_t *set)
+{
+	while (!s->stopping || s->n > 0) {
+		while (!s->stopping && count(s) < (size_t)s->cfg->workers &&
+		    now_ms() >= s->not_before && spawn(s) == 0)
+			;
+		switch (wait_signal(s, set)) {
+		case SIGHUP:
+			if (!s->stopping)
+				reload(s);
+			break;
+		case SIGTERM:
+		case SIGINT:
+		case SIGUSR1:
+			stop(s);
+			break;
+		default:
+			break;
+		}
+		reap(s);
+		if (s->stopping && now_ms() >= s->kill_at)
+			tell(s, SIGKILL, false);
+	}
+}
+
+int
+supervise(int fd, struct config *cfg, const char *file)
+{
+	struct supervisor *s = calloc(1, sizeof(*s));
+	sigset_t set;
+	int flags;
+
+	if (s == NULL)
+		return -1;
+	s->fd = fd;
+	s->cfg = cfg;
+	s->file = file;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	flags = fcntl(fd, F_GETFL);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || flags < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || spawn(s) != 0) {
+		config_free(cfg);
+		free(s);
+		return -1;
+	}
+	run(s, &set);
+	config_free(s->cfg);
+	free(s);
+	return 0;
+}
