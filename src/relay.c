@@ -1,0 +1,831 @@
+#include "relay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "buf.h"
+#include "config.h"
+#include "demo.h"
+#include "dial.h"
+#include "fault.h"
+#include "fetch.h"
+#include "http.h"
+#include "json.h"
+#include "ledger.h"
+#include "log.h"
+#include "loop.h"
+#include "provider.h"
+#include "reply.h"
+#include "seek.h"
+#include "text.h"
+
+#define RELAY_ERROR	(64 * 1024)	/* bytes read of an error's body */
+#define RELAY_EVENT	(1024 * 1024)	/* bytes of one event */
+#define RELAY_JSON	(16 * 1024 * 1024)	/* bytes of a JSON answer */
+#define RELAY_OUT	(24 * 1024 * 1024)	/* what one feed may produce */
+#define RELAY_TAIL_MS	1000	/* for an upstream to end after [DONE] */
+#define RELAY_SEEN	8	/* limits told by one head */
+
+struct relays {
+	struct loop		*loop;
+	const struct config	*cfg;
+	struct ledger		*ledger;
+	struct dial		*dial;
+	uint64_t		 chance;
+	size_t			 live;
+};
+
+struct relay {
+	struct relays		*rs;
+	struct sink		*sink;
+	struct relay_ask	 ask;
+	struct seek		 seek;		/* the choice */
+
+	/* the attempt under way */
+	size_t			 lane;
+	uint64_t		 lease;		/* 0: none */
+	bool			 again;		/* had its second try */
+	struct fetch		*fetch;
+	struct demo		*demo;
+	struct buf		 sent;		/* its body */
+	int			 status;
+	struct buf		 head;		/* of an error */
+	struct buf		 error;		/* its body */
+	bool			 good;		/* reply is in use */
+	struct reply		 reply;
+	struct buf		 out;		/* for the client, held back */
+
+	/* the answer */
+	bool			 headed;	/* its head went out */
+	bool			 content;	/* and content */
+	bool			 paused;
+	bool			 wait_room;	/* ASK: waiting for a slot */
+	struct fault		 fault;		/* what it ended with */
+	char			 trail[512];	/* "groq:429,cerebras:ok" */
+	char			 relevo[1024];	/* JSON about who answers */
+
+	/* clocks, steady ms */
+	struct loop_timer	 timer;
+	struct loop_task	 step;		/* to try the next lane */
+	int64_t			 began;
+	int64_t			 called;	/* the attempt */
+	int64_t			 heard;		/* last bytes of the upstream */
+	int64_t			 told;		/* last bytes to the client */
+	int64_t			 due_tail;	/* end after [DONE]; 0 none */
+	int64_t			 first_ms;	/* to first content; -1 */
+};
+
+static void	relay_end(struct relay *r, bool whole);
+static void	attempt(struct relay *r, size_t lane);
+static void	failed(struct relay *r, const struct provider_answer *a);
+
+/* ---- what all chats share ---- */
+
+struct relays *
+relays_new(struct loop *loop, const struct config *cfg, struct ledger *ledger)
+{
+	struct relays *rs = calloc(1, sizeof(*rs));
+
+	if (rs == NULL)
+		return NULL;
+	rs->loop = loop;
+	rs->cfg = cfg;
+	rs->ledger = ledger;
+	if (getrandom(&rs->chance, sizeof(rs->chance), 0) < 0 ||
+	    rs->chance == 0)
+		rs->chance = TEXT_HASH;
+	rs->dial = dial_new(loop, cfg);
+	if (rs->dial == NULL) {
+		free(rs);
+		return NULL;
+	}
+	return rs;
+}
+
+void
+relays_warm(struct relays *rs)
+{
+	dial_warm(rs->dial);
+}
+
+void
+relays_free(struct relays *rs)
+{
+	if (rs == NULL)
+		return;
+	dial_free(rs->dial);
+	free(rs);
+}
+
+size_t
+relays_live(const struct relays *rs)
+{
+	return rs->live;
+}
+
+/* xorshift64 (Marsaglia 2003): chance for routing, nothing secret. */
+static uint64_t
+chance(struct relays *rs)
+{
+	rs->chance ^= rs->chance << 13;
+	rs->chance ^= rs->chance >> 7;
+	rs->chance ^= rs->chance << 17;
+	return rs->chance;
+}
+
+static const struct config_provider *
+provider_of(const struct relay *r)
+{
+	const struct config *c = r->rs->cfg;
+
+	return &c->providers[c->lanes[r->lane].provider];
+}
+
+static const struct config_model *
+model_of(const struct relay *r)
+{
+	const struct config *c = r->rs->cfg;
+
+	return &c->models[c->lanes[r->lane].model];
+}
+
+static enum reply_mode
+mode_of(const struct relay *r)
+{
+	if (r->ask.text)
+		return REPLY_TEXT;
+	return r->ask.chat.stream ? REPLY_SSE : REPLY_JSON;
+}
+
+/* ---- the client's side ---- */
+
+static void
+put(struct relay *r, struct buf *b)
+{
+	if (b->len == 0)
+		return;
+	r->told = loop_now(r->rs->loop);
+	if (r->sink->put(r->sink, b->data, b->len))
+		r->paused = true;
+	if (b->cap > 16 * 1024)
+		buf_release(b);
+	else
+		buf_clear(b);
+}
+
+/* The head, once. With a status other than 200 the body is the fault. */
+static void
+put_head(struct relay *r, int status, bool known)
+{
+	static const char *const types[] = {
+		[REPLY_SSE] = "text/event-stream",
+		[REPLY_TEXT] = "text/plain; charset=utf-8",
+		[REPLY_JSON] = "application/json",
+	};
+	const struct http *h = r->ask.http;
+	struct buf b;
+
+	buf_init(&b, 16 * 1024);
+	http_head(&b, h, status, status == 200 ? types[mode_of(r)] :
+	    types[REPLY_JSON]);
+	http_header(&b, "Cache-Control", "no-cache, no-transform");
+	http_header(&b, "X-Accel-Buffering", "no");
+	if (known) {
+		http_header(&b, "X-Relevo-Provider", provider_of(r)->name);
+		http_header(&b, "X-Relevo-Model", model_of(r)->id);
+	}
+	if (r->trail[0] != '\0')
+		http_header(&b, "X-Relevo-Attempts", r->trail);
+	(void)http_cors(&b, h, r->rs->cfg->origins);
+	if (status != 200 && r->fault.retry_ms >= 0) {
+		char s[24];
+
+		snprintf(s, sizeof(s), "%lld",
+		    (long long)(r->fault.retry_ms + 999) / 1000);
+		http_header(&b, "Retry-After", s);
+		snprintf(s, sizeof(s), "%lld", (long long)r->fault.retry_ms);
+		http_header(&b, "Retry-After-Ms", s);
+	}
+	/* Without a time to wait for, the SDK's own retries would only ask all
+	 * lanes again; with a day to wait, ask in vain. */
+	if (status >= 429 && (r->fault.retry_ms < 0 ||
+	    r->fault.code == FAULT_QUOTA))
+		http_header(&b, "X-Should-Retry", "false");
+	http_end(&b);
+	r->headed = true;
+	put(r, &b);
+	buf_release(&b);
+}
+
+/* Tell the fault: as a status while that is possible, else inside the stream,
+ * else by cutting the connection. */
+static void
+tell(struct relay *r)
+{
+	struct buf b;
+	bool whole = true;
+
+	buf_init(&b, 64 * 1024);
+	if (!r->headed) {
+		put_head(r, r->fault.status, false);
+		(void)fault_put(&r->fault, &b);
+	} else if (mode_of(r) == REPLY_SSE) {
+		reply_error(&r->reply, &r->fault, &b);
+	} else {
+		whole = false;
+	}
+	put(r, &b);
+	buf_release(&b);
+	relay_end(r, whole);
+}
+
+/* ---- the end ---- */
+
+static void
+log_end(struct relay *r, int status)
+{
+	const struct config *c = r->rs->cfg;
+
+	log_open(LOG_INFO, "request");
+	log_str("id", r->ask.http->id);
+	log_str("route", r->ask.route);
+	if (r->ask.client != LEDGER_NOBODY)
+		log_str("client", c->clients[r->ask.client].name);
+	if (r->seek.attempts > 0) {
+		log_str("provider", provider_of(r)->name);
+		log_str("model", model_of(r)->id);
+	}
+	log_str("attempts", r->trail[0] ? r->trail : NULL);
+	log_int("status", status);
+	if (r->fault.code != FAULT_NONE)
+		log_str("code", fault_word(r->fault.code));
+	if (r->good && r->reply.prompt >= 0) {
+		log_int("tokens_in", r->reply.prompt);
+		log_int("tokens_out", r->reply.completion);
+	} else if (r->content) {
+		log_int("tokens_in", r->ask.chat.prompt);
+		log_int("tokens_out", reply_estimate(&r->reply));
+	}
+	if (r->first_ms >= 0)
+		log_int("first_ms", r->first_ms);
+	log_int("ms", loop_now(r->rs->loop) - r->began);
+	log_close();
+}
+
+/* Close the attempt's account: the lease and what the answer taught. */
+static void
+settle(struct relay *r, bool bad, bool counted, bool free_of_charge)
+{
+	struct ledger_end end = {
+		.counted = counted, .failed = bad,
+		.fallback = r->seek.attempts > 1,
+		.prompt = -1, .completion = -1,
+		.first_ms = bad ? -1 : r->first_ms,
+	};
+	struct text_time now;
+
+	if (r->lease == 0)
+		return;
+	if (r->good && r->reply.prompt >= 0) {
+		end.prompt = r->reply.prompt;
+		end.completion = r->reply.completion;
+		ledger_learn(r->rs->ledger, r->lane, r->ask.chat.prompt,
+		    end.prompt);
+	} else if (r->good && r->reply.bytes > 0) {
+		end.prompt = ledger_estimate(r->rs->ledger, r->lane,
+		    r->ask.chat.prompt);
+		end.completion = reply_estimate(&r->reply);
+	} else if (free_of_charge) {
+		end.prompt = end.completion = 0;
+	}
+	text_clock(&now);
+	ledger_settle(r->rs->ledger, &now, r->lease, &end);
+	r->lease = 0;
+}
+
+/* Drop what belongs to one attempt, from any state. */
+static void
+attempt_end(struct relay *r)
+{
+	if (r->fetch != NULL)
+		fetch_cancel(r->fetch);
+	r->fetch = NULL;
+	if (r->demo != NULL)
+		demo_cancel(r->demo);
+	r->demo = NULL;
+	if (r->good)
+		reply_release(&r->reply);
+	r->good = false;
+	buf_release(&r->head);
+	buf_release(&r->error);
+	buf_clear(&r->out);
+	r->status = 0;
+	r->paused = false;
+	r->due_tail = 0;
+}
+
+static void
+relay_free(struct relay *r)
+{
+	attempt_end(r);
+	loop_timer_cancel(r->rs->loop, &r->timer);
+	loop_unpost(r->rs->loop, &r->step);
+	buf_release(&r->sent);
+	buf_release(&r->out);
+	r->rs->live--;
+	free(r->ask.body);
+	seek_release(&r->seek);
+	free(r);
+}
+
+static void
+relay_end(struct relay *r, bool whole)
+{
+	struct sink *sink = r->sink;
+	bool bad = r->fault.code != FAULT_NONE;
+
+	settle(r, bad, true, false);
+	log_end(r, r->headed && (r->content || !bad) ? 200 : r->fault.status);
+	relay_free(r);
+	sink->end(sink, whole);
+}
+
+void
+relay_gone(struct relay *r)
+{
+	bool sent = r->status != 0 || r->fetch != NULL || r->demo != NULL;
+
+	fault_set(&r->fault, FAULT_NONE, NULL, "the client left");
+	settle(r, false, sent, false);
+	log_end(r, 499);		/* nginx's word for it */
+	relay_free(r);
+}
+
+/* ---- the choice ---- */
+
+static void
+trail_add(struct relay *r, const char *word)
+{
+	size_t n = strlen(r->trail);
+
+	snprintf(r->trail + n, sizeof(r->trail) - n, "%s%s:%s", n ? "," : "",
+	    provider_of(r)->name, word);
+}
+
+/* Room comes before max-wait is over: wait for it, holding nothing. */
+static bool
+wait_for_room(struct relay *r)
+{
+	int64_t now = loop_now(r->rs->loop), ms = seek_wait(&r->seek), own;
+	int64_t most = r->seek.route->max_wait_ms;
+	const char *word = r->ask.http->max_wait;
+
+	if (word != NULL && text_duration(word, strlen(word), 1000, &own) == 0 &&
+	    own < most)
+		most = own;
+	if (ms < 0 || ms > most - (now - r->began))
+		return false;
+	r->wait_room = true;
+	return loop_timer_set(r->rs->loop, &r->timer, now + ms) == 0;
+}
+
+/* Call the next lane, wait for room, or give up. */
+static void
+ask_next(struct relay *r)
+{
+	struct fault f;
+	size_t lane;
+
+	if (seek_next(&r->seek, &lane, &r->lease) == 0) {
+		attempt(r, lane);
+	} else if (!wait_for_room(r)) {
+		seek_fault(&r->seek, &r->fault, r->trail, &f);
+		r->fault = f;
+		tell(r);
+	}
+}
+
+static void
+on_step(struct loop_task *t)
+{
+	struct relay *r = (struct relay *)((char *)t -
+	    offsetof(struct relay, step));
+
+	if (r->again && r->lease != 0)
+		attempt(r, r->lane);
+	else
+		ask_next(r);
+}
+
+/* ---- the clocks ---- */
+
+/* Milliseconds until the upstream counts as too slow. A JSON answer comes in
+ * one piece when all of it is made, so its first byte may take as long as that
+ * of a slow model. */
+static int64_t
+upstream_due(const struct relay *r, bool *first)
+{
+	const struct config_provider *p = provider_of(r);
+	int64_t due;
+
+	*first = !r->good || r->reply.open == 0;
+	if (r->paused)
+		return INT64_MAX;
+	if (*first)
+		due = r->called + (model_of(r)->slow ||
+		    mode_of(r) == REPLY_JSON ? 4 : 1) * (int64_t)p->first_ms;
+	else
+		due = r->heard + p->idle_ms;
+	if (r->called + p->total_ms < due)
+		due = r->called + p->total_ms;
+	return due;
+}
+
+static void
+clock_set(struct relay *r)
+{
+	int64_t due = INT64_MAX, beat;
+	bool first;
+
+	if (r->due_tail != 0)
+		due = r->due_tail;
+	else if (r->fetch != NULL || r->demo != NULL)
+		due = upstream_due(r, &first);
+	beat = r->told + r->rs->cfg->heartbeat_ms;
+	if (mode_of(r) == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
+	    !r->paused && beat < due)
+		due = beat;
+	if (due == INT64_MAX)
+		loop_timer_cancel(r->rs->loop, &r->timer);
+	else
+		(void)loop_timer_set(r->rs->loop, &r->timer, due);
+}
+
+/* Nothing was said to the client for a while: a comment keeps idle hops open
+ * and finds out whether he is still there. It commits the status, not the
+ * content: fallback goes on silently. */
+static void
+heartbeat(struct relay *r)
+{
+	struct buf b;
+
+	if (!r->headed)
+		put_head(r, 200, false);
+	buf_init(&b, 64);
+	(void)buf_puts(&b, ": keepalive\n\n");
+	put(r, &b);
+	buf_release(&b);
+}
+
+static void
+on_clock(struct loop_timer *t)
+{
+	struct relay *r = (struct relay *)((char *)t -
+	    offsetof(struct relay, timer));
+	int64_t now = loop_now(r->rs->loop);
+	bool first;
+
+	if (r->wait_room) {
+		r->wait_room = false;
+		seek_order(&r->seek, chance(r->rs));
+		ask_next(r);
+		return;
+	}
+	if (r->due_tail != 0 && now >= r->due_tail) {
+		relay_end(r, true);
+		return;
+	}
+	if ((r->fetch != NULL || r->demo != NULL) && r->due_tail == 0 &&
+	    now >= upstream_due(r, &first)) {
+		failed(r, &(struct provider_answer){
+			.net = FAULT_UPSTREAM_TIMEOUT });
+		return;
+	}
+	if (mode_of(r) == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
+	    now >= r->told + r->rs->cfg->heartbeat_ms)
+		heartbeat(r);
+	clock_set(r);
+}
+
+/* ---- the upstream's side ---- */
+
+/* Hand on what reply made. The first content decides: from here on the body
+ * is not needed again. */
+static void
+pass_on(struct relay *r)
+{
+	if (!r->reply.content && !r->reply.done)
+		return;
+	if (!r->content) {
+		r->content = true;
+		r->first_ms = loop_now(r->rs->loop) - r->called;
+		trail_add(r, "ok");
+		if (!r->headed)
+			put_head(r, 200, true);
+		free(r->ask.body);
+		r->ask.body = NULL;
+	}
+	put(r, &r->out);
+}
+
+static void
+reply_failed(struct relay *r)
+{
+	failed(r, &(struct provider_answer){
+		.status = r->reply.status, .net = r->reply.fault.code,
+		.body = r->reply.error.data, .body_len = r->reply.error.len,
+	});
+}
+
+static void
+on_head(void *arg, int status, const char *head, size_t n)
+{
+	struct relay *r = arg;
+	struct quota_seen seen[RELAY_SEEN];
+	struct text_time now;
+	size_t k;
+
+	r->status = status;
+	r->heard = loop_now(r->rs->loop);
+	text_clock(&now);
+	k = provider_observe(provider_of(r), head, n, now.wall, seen,
+	    RELAY_SEEN);
+	if (k > 0)
+		ledger_observe(r->rs->ledger, &now, r->lane, LEDGER_LANE, seen,
+		    k);
+	if (status != 200) {
+		(void)buf_put(&r->head, head, n);
+		return;
+	}
+	reply_init(&r->reply, &(struct reply_spec){
+		.mode = mode_of(r), .want_usage = r->ask.chat.want_usage,
+		.relevo = r->ask.tell ? r->relevo : NULL,
+		.max_event = RELAY_EVENT, .max_json = RELAY_JSON,
+	});
+	r->good = true;
+	reply_head(&r->reply, head, n);
+	if (r->reply.failed)
+		reply_failed(r);
+}
+
+static bool
+on_body(void *arg, const char *p, size_t n)
+{
+	struct relay *r = arg;
+
+	r->heard = loop_now(r->rs->loop);
+	if (!r->good) {
+		size_t room = r->error.max - r->error.len;
+
+		(void)buf_put(&r->error, p, n < room ? n : room);
+		return false;
+	}
+	if (r->due_tail != 0)
+		return false;
+	reply_feed(&r->reply, p, n, &r->out);
+	if (r->reply.failed || r->out.failed) {
+		pass_on(r);
+		reply_failed(r);
+		return false;
+	}
+	pass_on(r);
+	if (r->reply.done) {
+		/* Whole. The upstream gets a moment to end its transfer, so
+		 * that the connection can be used again. */
+		r->due_tail = loop_now(r->rs->loop) + RELAY_TAIL_MS;
+		clock_set(r);
+	}
+	return r->paused;
+}
+
+static const enum fault_code net_fault[] = {
+	[FETCH_OK] = FAULT_NONE,
+	[FETCH_REFUSED] = FAULT_UPSTREAM_REFUSED,
+	[FETCH_TIMEOUT] = FAULT_UPSTREAM_TIMEOUT,
+	[FETCH_CUT] = FAULT_UPSTREAM_CUT,
+	[FETCH_MALFORMED] = FAULT_UPSTREAM_MALFORMED,
+	[FETCH_MEMORY] = FAULT_INTERNAL,
+};
+
+static void
+on_done(void *arg, enum fetch_result result, const char *detail)
+{
+	struct relay *r = arg;
+
+	r->fetch = NULL;
+	r->demo = NULL;
+	if (detail[0] != '\0' && r->due_tail == 0)
+		log_msg(LOG_DEBUG, "upstream", "%s: %s", provider_of(r)->name,
+		    detail);
+	if (r->due_tail != 0) {
+		relay_end(r, true);
+		return;
+	}
+	if (r->good) {
+		reply_end(&r->reply, result == FETCH_OK, &r->out);
+		pass_on(r);
+		if (r->reply.done)
+			relay_end(r, true);
+		else
+			reply_failed(r);
+		return;
+	}
+	failed(r, &(struct provider_answer){
+		.status = r->status, .net = net_fault[result],
+		.head = r->head.data, .head_len = r->head.len,
+		.body = r->error.data, .body_len = r->error.len,
+	});
+}
+
+static const struct fetch_events upstream = { on_head, on_body, on_done };
+
+/* ---- one attempt ---- */
+
+static void
+describe(struct relay *r)
+{
+	struct buf b;
+	struct json_out w = { &b, false };
+	char trail[600];
+
+	snprintf(trail, sizeof(trail), "%s%s%s:ok", r->trail,
+	    r->trail[0] ? "," : "", provider_of(r)->name);
+	buf_init(&b, sizeof(r->relevo) - 1);
+	json_open(&w, NULL, '{');
+	json_put(&w, "provider", provider_of(r)->name);
+	json_put(&w, "model", model_of(r)->id);
+	json_put(&w, "attempts", trail);
+	json_close(&w, '}');
+	if (b.failed)
+		strcpy(r->relevo, "{}");
+	else
+		strcpy(r->relevo, buf_str(&b));
+	buf_release(&b);
+}
+
+/* Call lane: r->lease is held, r->sent is made anew unless this is its second
+ * try. */
+static void
+attempt(struct relay *r, size_t lane)
+{
+	struct relays *rs = r->rs;
+	const struct config_lane *l = &rs->cfg->lanes[lane];
+	const struct config_provider *p = &rs->cfg->providers[l->provider];
+	const struct config_model *m = &rs->cfg->models[l->model];
+	bool stream = mode_of(r) != REPLY_JSON;
+
+	r->lane = lane;
+	r->called = r->heard = loop_now(rs->loop);
+	describe(r);
+	if (!r->again) {
+		buf_clear(&r->sent);
+		if (provider_body(p, m, &r->ask.chat, r->ask.body, r->ask.len,
+		    stream, &r->sent) != 0)
+			goto fail;
+	}
+	if (p->demo)
+		r->demo = demo_fetch(rs->loop, m->id, r->sent.data,
+		    r->sent.len, stream, &upstream, r);
+	else
+		r->fetch = dial_fetch(rs->dial, lane, r->sent.data,
+		    r->sent.len, &upstream, r);
+	if (r->fetch == NULL && r->demo == NULL)
+		goto fail;
+	clock_set(r);
+	return;
+fail:
+	failed(r, &(struct provider_answer){ .net = FAULT_INTERNAL });
+}
+
+static void
+bar(struct relay *r, const struct provider_verdict *v)
+{
+	static const enum ledger_scope scopes[] = {
+		[PROVIDER_LANE] = LEDGER_LANE, [PROVIDER_MODEL] = LEDGER_MODEL,
+		[PROVIDER_KEY] = LEDGER_KEY, [PROVIDER_ACCOUNT] =
+		LEDGER_ACCOUNT,
+	};
+	struct text_time now;
+	char at[24];
+
+	if (v->scope == PROVIDER_NONE || v->until == 0)
+		return;
+	text_clock(&now);
+	text_iso(at, v->until);
+	log_msg(LOG_WARN, "barred", "%s: %s until %s (%s)", model_of(r)->name,
+	    quota_word(v->reason), at, v->row);
+	ledger_bar(r->rs->ledger, &now, r->lane, scopes[v->scope], v->reason,
+	    v->until);
+	seek_note(&r->seek, &(struct quota_answer){ v->reason, v->until });
+}
+
+/* Take out the member that the provider does not know; once more. */
+static bool
+strip(struct relay *r, const char *member)
+{
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, r->sent.max);
+	ok = provider_strip(r->sent.data, r->sent.len, member, &b) == 0;
+	if (ok) {
+		buf_release(&r->sent);
+		r->sent = b;
+	} else {
+		buf_release(&b);
+	}
+	return ok;
+}
+
+/* The attempt came to nothing, in whatever way. Before content the next lane
+ * is tried in silence; after it the client is told. */
+static void
+failed(struct relay *r, const struct provider_answer *a)
+{
+	struct provider_verdict v;
+	struct text_time now;
+	char word[24];
+
+	text_clock(&now);
+	provider_judge(provider_of(r), model_of(r), a, now.wall, &v);
+	if (a->status != 0 && a->status != 200)
+		snprintf(word, sizeof(word), "%d", a->status);
+	else
+		snprintf(word, sizeof(word), "%s", fault_word(v.fault.code));
+	bar(r, &v);
+	r->fault = v.fault;
+	if (r->content) {
+		tell(r);
+		return;
+	}
+	if ((v.action == PROVIDER_SAME || v.action == PROVIDER_STRIP) &&
+	    !r->again && (v.action == PROVIDER_SAME || strip(r, v.strip))) {
+		attempt_end(r);
+		r->again = true;
+		r->fault.code = FAULT_NONE;
+		loop_post(r->rs->loop, &r->step);
+		return;
+	}
+	trail_add(r, word);
+	settle(r, v.breaker, provider_of(r)->counts_failures,
+	    a->net != FAULT_UPSTREAM_TIMEOUT && a->net != FAULT_UPSTREAM_CUT);
+	attempt_end(r);
+	r->again = false;
+	if (v.action == PROVIDER_LARGER && model_of(r)->context > r->seek.larger)
+		r->seek.larger = model_of(r)->context;
+	if (v.action == PROVIDER_FAIL) {
+		tell(r);
+		return;
+	}
+	loop_post(r->rs->loop, &r->step);
+}
+
+/* ---- from outside ---- */
+
+struct relay *
+relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		goto fail;
+	r->ask = *ask;
+	if (seek_init(&r->seek, rs->cfg, rs->ledger, ask->alias, &r->ask.chat,
+	    ask->client, chance(rs)) != 0)
+		goto fail;
+	r->rs = rs;
+	r->sink = sink;
+	r->timer.fire = on_clock;
+	r->step.run = on_step;
+	r->began = r->told = loop_now(rs->loop);
+	r->first_ms = -1;
+	r->fault.retry_ms = -1;
+	buf_init(&r->sent, ask->len + 64 * 1024);
+	buf_init(&r->head, RELAY_ERROR);
+	buf_init(&r->error, RELAY_ERROR);
+	buf_init(&r->out, RELAY_OUT);
+	rs->live++;
+	/* Not from here: the front has not stored r yet when sink->end comes. */
+	loop_post(rs->loop, &r->step);
+	return r;
+fail:
+	free(r);
+	free(ask->body);
+	return NULL;
+}
+
+void
+relay_drained(struct relay *r)
+{
+	if (!r->paused)
+		return;
+	r->paused = false;
+	r->heard = r->told = loop_now(r->rs->loop);
+	clock_set(r);
+	if (r->fetch != NULL)
+		fetch_resume(r->fetch);
+	else if (r->demo != NULL)
+		demo_resume(r->demo);
+}
