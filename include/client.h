@@ -1,0 +1,23 @@
+/* client: tokens: who may use the gateway. Pure but for client_token. */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct config;
+struct fault;
+struct http;
+
+/* The client that h's token names, its index in cfg, or LEDGER_NOBODY when
+ * access is open and no known token was shown. All stored hashes are compared
+ * in constant time. -1 and f (401) when a token is needed and none fits, or it
+ * has expired (now: wall ms). */
+int	client_admit(const struct config *cfg, const struct http *h,
+    int64_t now, size_t *client, struct fault *f);
+
+/* Make a token: 32 random bytes behind "rlv-", and the line for the config
+ * ("blake2b:" and 64 hex digits). token holds 48 bytes, hash 80. */
+void	client_token(char *token, char *hash);
+
+#endif

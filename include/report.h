@@ -1,0 +1,34 @@
+/* report: what /models, /usage, /health and / say, as JSON. Reads the ledger;
+ * changes nothing. */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct config;
+struct ledger;
+struct text_time;
+
+struct report {
+	const struct config *cfg;
+	struct ledger *ledger;
+	const struct text_time *now;
+};
+
+/* Append one JSON object each. 0, or -1 when out is full. */
+int	report_root(const struct report *r, struct buf *out);
+int	report_models(const struct report *r, struct buf *out);
+int	report_usage(const struct report *r, struct buf *out);
+
+/* streams: chats under way in this process. */
+int	report_health(const struct report *r, size_t streams, struct buf *out);
+
+/* OpenAI's list, and one of its objects: -1 also when there is no such
+ * model. */
+int	report_openai(const struct report *r, struct buf *out);
+int	report_openai_one(const struct report *r, const char *name,
+	    struct buf *out);
+
+#endif

@@ -1,0 +1,391 @@
+#include "api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "chat.h"
+#include "client.h"
+#include "config.h"
+#include "http.h"
+#include "ledger.h"
+#include "log.h"
+#include "relay.h"
+#include "report.h"
+#include "text.h"
+
+#define API_ANSWER	(4 * 1024 * 1024)	/* bytes of a small answer */
+
+struct api {
+	const struct config	*cfg;
+	struct ledger		*ledger;
+	struct relays		*relays;
+};
+
+struct call {
+	struct api		*a;
+	const struct http	*h;
+	const char		*rest;		/* what "*" matched */
+	size_t			 client;
+	struct text_time	 now;
+	struct buf		*body;		/* the answer, when it is small */
+};
+
+/* One row of the route table. A pattern matches the end of the path, so that
+ * the program works below any mount point; "/" alone matches only the root.
+ * A '*' at the end matches one or more segments. */
+struct endpoint {
+	enum http_method method;
+	const char	*pattern;
+	bool		 open;		/* needs no token */
+	bool		 openai;	/* the OpenAI dialect, not our own */
+	int		(*answer)(struct call *c, struct fault *f);
+					/* NULL: a chat */
+};
+
+static struct report
+report_of(const struct call *c)
+{
+	return (struct report){ c->a->cfg, c->a->ledger, &c->now };
+}
+
+static int
+root(struct call *c, struct fault *f)
+{
+	struct report r = report_of(c);
+
+	/* Without a token only what everybody may know. */
+	if (!c->a->cfg->open && (c->h->token == NULL ||
+	    client_admit(c->a->cfg, c->h, c->now.wall, &c->client, f) != 0))
+		return buf_puts(c->body, "{\"status\":\"ok\",\"message\":"
+		    "\"AI API running\",\"models\":[]}");
+	return report_root(&r, c->body);
+}
+
+static int
+models(struct call *c, struct fault *f)
+{
+	struct report r = report_of(c);
+
+	(void)f;
+	return report_models(&r, c->body);
+}
+
+static int
+usage(struct call *c, struct fault *f)
+{
+	struct report r = report_of(c);
+
+	(void)f;
+	return report_usage(&r, c->body);
+}
+
+static int
+health(struct call *c, struct fault *f)
+{
+	struct report r = report_of(c);
+
+	(void)f;
+	return report_health(&r, relays_live(c->a->relays), c->body);
+}
+
+static int
+openai_models(struct call *c, struct fault *f)
+{
+	struct report r = report_of(c);
+
+	(void)f;
+	return report_openai(&r, c->body);
+}
+
+static int
+openai_model(struct call *c, struct fault *f)
+{
+	struct report r = report_of(c);
+
+	if (report_openai_one(&r, c->rest, c->body) == 0)
+		return 0;
+	fault_set(f, FAULT_MODEL_NOT_FOUND, "model", "there is no model "
+	    "\"%.200s\"; GET /models lists them", c->rest);
+	return -1;
+}
+
+/* The Cerebras SDK asks for it when it starts, to open a connection. */
+static int
+warming(struct call *c, struct fault *f)
+{
+	(void)f;
+	return buf_puts(c->body, "{}");
+}
+
+static const struct endpoint table[] = {
+	{ HTTP_GET,  "/",				true,  false, root },
+	{ HTTP_POST, "/chat",				false, false, NULL },
+	{ HTTP_GET,  "/models",				false, false, models },
+	{ HTTP_GET,  "/usage",				false, false, usage },
+	{ HTTP_GET,  "/health",				true,  false, health },
+	/* the prefixes that the OpenAI, Groq and OpenRouter SDKs use */
+	{ HTTP_POST, "/v1/chat/completions",		false, true,  NULL },
+	{ HTTP_GET,  "/v1/models",			false, true,  openai_models },
+	{ HTTP_GET,  "/v1/models/*",			false, true,  openai_model },
+	{ HTTP_GET,  "/v1/tcp_warming",			true,  true,  warming },
+};
+
+static bool
+ends(const char *s, const char *end)
+{
+	size_t n = strlen(s), k = strlen(end);
+
+	return n >= k && strcmp(s + n - k, end) == 0;
+}
+
+/* Whether path ends in pattern, which begins a segment. */
+static bool
+match(const char *path, const char *pattern, const char **rest)
+{
+	size_t k = strlen(pattern);
+	const char *p;
+
+	if (pattern[k - 1] != '*')
+		return ends(path, pattern);
+	p = strstr(path, "/v1/models/");
+	if (p == NULL)
+		return false;
+	*rest = p + k - 1;
+	return true;
+}
+
+/* "/" is the root of the mount only: of the server, of the configured prefix,
+ * or of the script itself in plain CGI. (SCRIPT_NAME does not tell: nginx puts
+ * the whole path there.) */
+static bool
+is_root(const struct config *cfg, const struct http *h)
+{
+	size_t n = strlen(cfg->prefix);
+
+	if (n > 0 && strncmp(h->path, cfg->prefix, n) == 0 &&
+	    h->path[n] == '\0')
+		return true;
+	return strcmp(h->path, "/") == 0 || ends(h->path, ".cgi") ||
+	    ends(h->path, ".fcgi");
+}
+
+/* The endpoint of h. NULL and f: no such path (404), or another method (405,
+ * whose name goes to allow). */
+static const struct endpoint *
+find(const struct config *cfg, struct call *c, const char **allow,
+    struct fault *f)
+{
+	enum http_method method = c->h->method == HTTP_HEAD ? HTTP_GET :
+	    c->h->method;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		const struct endpoint *e = &table[i];
+
+		if (strcmp(e->pattern, "/") == 0 ? !is_root(cfg, c->h) :
+		    !match(c->h->path, e->pattern, &c->rest))
+			continue;
+		/* "/v1/models" ends in "/models" too. */
+		if (!e->openai && strstr(c->h->path, "/v1/") != NULL)
+			continue;
+		if (method == e->method || method == HTTP_OPTIONS)
+			return e;
+		*allow = e->method == HTTP_POST ? "POST, OPTIONS" :
+		    "GET, HEAD, OPTIONS";
+		fault_set(f, FAULT_METHOD, NULL, e->method == HTTP_POST ?
+		    "%s takes POST with a JSON body such as {\"messages\":"
+		    "[{\"role\":\"user\",\"content\":\"Hello\"}]}" :
+		    "%s takes GET", e->pattern);
+		return NULL;
+	}
+	fault_set(f, FAULT_UNKNOWN_URL, NULL, "there is nothing at this path; "
+	    "try POST /chat, GET /models, GET /usage, GET /health or "
+	    "POST /v1/chat/completions");
+	return NULL;
+}
+
+/* ---- small answers ---- */
+
+static void
+log_small(const struct call *c, const char *route, int status,
+    const struct fault *f)
+{
+	struct text_time end;
+
+	text_clock(&end);
+	log_open(LOG_INFO, "request");
+	log_str("id", c->h->id);
+	log_str("route", route);
+	if (c->client != LEDGER_NOBODY)
+		log_str("client", c->a->cfg->clients[c->client].name);
+	log_int("status", status);
+	if (f != NULL && f->code != FAULT_NONE)
+		log_str("code", fault_word(f->code));
+	log_int("ms", end.mono - c->now.mono);
+	log_close();
+}
+
+static void
+answer(const struct call *c, struct sink *sink, int status, const char *route,
+    const char *allow, const struct fault *f)
+{
+	char length[24];
+	struct buf head;
+
+	buf_init(&head, 16 * 1024);
+	http_head(&head, c->h, status, c->body->len > 0 ?
+	    "application/json" : NULL);
+	http_header(&head, "Cache-Control", "no-store");
+	if (allow != NULL)
+		http_header(&head, "Allow", allow);
+	if (status == 401)
+		http_header(&head, "WWW-Authenticate", "Bearer");
+	if (status != 204) {
+		snprintf(length, sizeof(length), "%zu", c->body->len);
+		http_header(&head, "Content-Length", length);
+	}
+	(void)http_cors(&head, c->h, c->a->cfg->origins);
+	http_end(&head);
+	(void)sink->put(sink, head.data, head.len);
+	if (c->h->method != HTTP_HEAD && c->body->len > 0)
+		(void)sink->put(sink, c->body->data, c->body->len);
+	buf_release(&head);
+	log_small(c, route, status, f);
+	sink->end(sink, true);
+}
+
+static void
+refuse(const struct call *c, struct sink *sink, const char *route,
+    const char *allow, const struct fault *f)
+{
+	buf_clear(c->body);
+	(void)fault_put(f, c->body);
+	answer(c, sink, f->status, route, allow, f);
+}
+
+/* ---- chats ---- */
+
+/* The text form is for the first clients of this API, on its own route. */
+static bool
+wants_text(const struct config *cfg, const struct endpoint *e,
+    const struct http *h, const struct chat *chat)
+{
+	if (e->openai || (chat->has_stream && !chat->stream))
+		return false;
+	if (http_prefers(h, "text/plain", "text/event-stream"))
+		return true;
+	return cfg->chat_text &&
+	    !http_prefers(h, "text/event-stream", "text/plain");
+}
+
+static struct relay *
+chat_start(struct call *c, const struct endpoint *e, struct api_request *rq,
+    struct sink *sink, struct fault *f)
+{
+	const struct config *cfg = c->a->cfg;
+	struct relay_ask ask = { .http = c->h, .route = e->pattern,
+	    .client = c->client, .len = rq->len };
+	struct relay *r;
+
+	if (!http_is_json(c->h)) {
+		fault_set(f, FAULT_MEDIA_TYPE, NULL, "the body has to be JSON: "
+		    "send \"Content-Type: application/json\"");
+		return NULL;
+	}
+	if (chat_scan(&ask.chat, rq->body, rq->len, f) != 0)
+		return NULL;
+	ask.alias = config_find(cfg, ask.chat.model);
+	if (ask.alias == NULL) {
+		fault_set(f, FAULT_MODEL_NOT_FOUND, "model", "there is no "
+		    "model \"%.200s\"; GET /models lists them",
+		    ask.chat.model);
+		return NULL;
+	}
+	if (ask.alias->retired)
+		log_msg(LOG_WARN, "retired_model", "%s is retired: %s answers "
+		    "in its place", ask.alias->name, ask.alias->nlanes > 0 ?
+		    cfg->models[cfg->lanes[ask.alias->lanes[0]].model].name :
+		    "nothing");
+	ask.text = wants_text(cfg, e, c->h, &ask.chat);
+	/* /chat streams unless told otherwise, OpenAI's API the reverse. */
+	if (ask.text || (!e->openai && !ask.chat.has_stream))
+		ask.chat.stream = true;
+	ask.tell = !e->openai;
+	ask.body = rq->body;
+	rq->body = NULL;
+	r = relay_start(c->a->relays, &ask, sink);
+	if (r == NULL)
+		fault_set(f, FAULT_OVERLOADED, NULL, "out of memory");
+	return r;
+}
+
+struct relay *
+api_start(struct api *a, struct api_request *rq, struct sink *sink)
+{
+	const struct config *cfg = a->cfg;
+	struct buf body;
+	struct call c = { .a = a, .h = rq->http, .rest = "", .body = &body,
+	    .client = LEDGER_NOBODY };
+	const char *allow = NULL, *route = "none";
+	const struct endpoint *e;
+	struct fault f = rq->fault;
+	struct relay *r = NULL;
+
+	text_clock(&c.now);
+	buf_init(&body, API_ANSWER);
+	if (f.code != FAULT_NONE)
+		goto refused;
+	e = find(cfg, &c, &allow, &f);
+	if (e == NULL)
+		goto refused;
+	route = e->pattern;
+	if (c.h->method == HTTP_OPTIONS) {
+		answer(&c, sink, 204, route, e->method == HTTP_POST ?
+		    "POST, OPTIONS" : "GET, HEAD, OPTIONS", NULL);
+		goto out;
+	}
+	if (!e->open && client_admit(cfg, c.h, c.now.wall, &c.client, &f) != 0)
+		goto refused;
+	if (e->answer == NULL) {
+		r = chat_start(&c, e, rq, sink, &f);
+		if (r == NULL)
+			goto refused;
+		goto out;
+	}
+	if (e->answer(&c, &f) != 0) {
+		if (f.code == FAULT_NONE)
+			fault_set(&f, FAULT_INTERNAL, NULL,
+			    "the answer could not be made");
+		goto refused;
+	}
+	answer(&c, sink, 200, route, NULL, NULL);
+	goto out;
+refused:
+	refuse(&c, sink, route, allow, &f);
+out:
+	free(rq->body);
+	rq->body = NULL;
+	buf_release(&body);
+	return r;
+}
+
+struct api *
+api_new(const struct config *cfg, struct ledger *ledger,
+    struct relays *relays)
+{
+	struct api *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->cfg = cfg;
+	a->ledger = ledger;
+	a->relays = relays;
+	return a;
+}
+
+void
+api_free(struct api *a)
+{
+	free(a);
+}

@@ -1,0 +1,74 @@
+#include "client.h"
+
+#include <sodium.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "config.h"
+#include "fault.h"
+#include "http.h"
+#include "ledger.h"
+
+static void
+hash_of(const char *token, unsigned char hash[32])
+{
+	(void)crypto_generichash(hash, 32, (const unsigned char *)token,
+	    strlen(token), NULL, 0);
+}
+
+/* Walks all clients whatever it finds, so that the time tells nothing. */
+static size_t
+find(const struct config *cfg, const char *token)
+{
+	unsigned char hash[32];
+	size_t found = LEDGER_NOBODY;
+
+	hash_of(token, hash);
+	for (size_t i = 0; i < cfg->nclients; i++)
+		if (sodium_memcmp(hash, cfg->clients[i].hash, 32) == 0)
+			found = i;
+	return found;
+}
+
+int
+client_admit(const struct config *cfg, const struct http *h, int64_t now,
+    size_t *client, struct fault *f)
+{
+	const struct config_client *c;
+
+	*client = LEDGER_NOBODY;
+	if (h->token != NULL)
+		*client = find(cfg, h->token);
+	if (*client != LEDGER_NOBODY) {
+		c = &cfg->clients[*client];
+		if (c->expires == 0 || now < c->expires)
+			return 0;
+		*client = LEDGER_NOBODY;
+	}
+	if (cfg->open)
+		return 0;
+	if (h->token == NULL && !h->auth_header)
+		fault_set(f, FAULT_UNAUTHORIZED, NULL, "a token is needed: "
+		    "send \"Authorization: Bearer TOKEN\" (if you do, the web "
+		    "server drops it: Apache needs \"CGIPassAuth On\") or "
+		    "\"X-Api-Key: TOKEN\"");
+	else
+		fault_set(f, FAULT_UNAUTHORIZED, NULL,
+		    "this token is not known here, or it has expired");
+	return -1;
+}
+
+void
+client_token(char *token, char *hash)
+{
+	unsigned char raw[32], sum[32];
+
+	randombytes_buf(raw, sizeof(raw));
+	memcpy(token, "rlv-", 4);
+	(void)sodium_bin2base64(token + 4, 44, raw, sizeof(raw),
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	hash_of(token, sum);
+	memcpy(hash, "blake2b:", 8);
+	(void)sodium_bin2hex(hash + 8, 65, sum, sizeof(sum));
+	sodium_memzero(raw, sizeof(raw));
+}

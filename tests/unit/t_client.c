@@ -1,0 +1,101 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../../src/client.c"
+
+static struct config_client clients[2];
+static const struct config token_only = { .clients = clients, .nclients = 2 };
+static const struct config open_to_all = { .open = true, .clients = clients,
+    .nclients = 2 };
+
+static int
+admit(const struct config *cfg, const char *token, int64_t now, size_t *client)
+{
+	struct http h = { .token = token, .auth_header = token != NULL };
+	struct fault f = { .code = FAULT_NONE };
+	int rc = client_admit(cfg, &h, now, client, &f);
+
+	assert_int_equal(rc == 0 ? FAULT_NONE : FAULT_UNAUTHORIZED, f.code);
+	return rc;
+}
+
+static void
+only_the_very_token_opens(void **state)
+{
+	static const char *const wrong[] = { "", "rlv-on", "rlv-onee",
+	    "RLV-ONE", "rlv-one ", " rlv-one", "x" };
+	size_t c;
+
+	(void)state;
+	assert_int_equal(admit(&token_only, "rlv-one", 1, &c), 0);
+	assert_int_equal(c, 0);
+	assert_int_equal(admit(&token_only, "rlv-two", 1, &c), 0);
+	assert_int_equal(c, 1);
+	assert_int_equal(admit(&token_only, NULL, 1, &c), -1);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		assert_int_equal(admit(&token_only, wrong[i], 1, &c), -1);
+		assert_true(c == LEDGER_NOBODY);
+	}
+}
+
+static void
+an_expired_token_is_none(void **state)
+{
+	size_t c;
+
+	(void)state;
+	assert_int_equal(admit(&token_only, "rlv-two", 999, &c), 0);
+	assert_int_equal(admit(&token_only, "rlv-two", 1000, &c), -1);
+	assert_int_equal(admit(&open_to_all, "rlv-two", 1000, &c), 0);
+	assert_true(c == LEDGER_NOBODY);
+}
+
+static void
+open_access_still_knows_its_clients(void **state)
+{
+	size_t c;
+
+	(void)state;
+	assert_int_equal(admit(&open_to_all, NULL, 1, &c), 0);
+	assert_true(c == LEDGER_NOBODY);
+	assert_int_equal(admit(&open_to_all, "rlv-one", 1, &c), 0);
+	assert_int_equal(c, 0);
+}
+
+static void
+a_new_token_fits_its_hash(void **state)
+{
+	char token[48], hash[80];
+	unsigned char raw[32], sum[32];
+
+	(void)state;
+	client_token(token, hash);
+	assert_memory_equal(token, "rlv-", 4);
+	assert_int_equal(strlen(token), 47);
+	assert_memory_equal(hash, "blake2b:", 8);
+	assert_int_equal(sodium_hex2bin(raw, 32, hash + 8, 64, NULL, NULL,
+	    NULL), 0);
+	hash_of(token, sum);
+	assert_memory_equal(raw, sum, 32);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_the_very_token_opens),
+		cmocka_unit_test(an_expired_token_is_none),
+		cmocka_unit_test(open_access_still_knows_its_clients),
+		cmocka_unit_test(a_new_token_fits_its_hash),
+	};
+
+	if (sodium_init() < 0)
+		return 1;
+	hash_of("rlv-one", clients[0].hash);
+	hash_of("rlv-two", clients[1].hash);
+	clients[1].expires = 1000;
+	return cmocka_run_group_tests_name("client", tests, NULL, NULL);
+}
