@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "answer.h"
 #include "chat.h"
 
 struct config;
@@ -26,16 +27,6 @@ struct ledger;
 struct loop;
 struct relay;
 struct relays;
-
-/* Where the answer goes; a front fills it. */
-struct sink {
-	/* Take bytes of the CGI response, its head included. Never blocks and
-	 * takes all. true: enough for now, relay_drained will follow. */
-	bool	(*put)(struct sink *s, const char *p, size_t n);
-	/* The response is at its end; nothing follows. whole false: make the
-	 * client see that it is cut short. */
-	void	(*end)(struct sink *s, bool whole);
-};
 
 /* What all chats of a process share. cfg, ledger and loop are borrowed. curl
  * is started by relays_warm, or by the first call. NULL: out of memory. */

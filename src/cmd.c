@@ -150,18 +150,14 @@ scope_table(struct ledger *l, const struct text_time *now,
 	char in[32];
 
 	for (size_t i = 0; i < n; i++) {
-		char max[24] = "-", left[24] = "-";
-
-		if (rows[i].max >= 0) {
-			snprintf(max, sizeof(max), "%lld",
-			    (long long)rows[i].max);
-			snprintf(left, sizeof(left), "%lld",
-			    (long long)rows[i].remaining);
-		}
-		printf("%-48s %-11s %10lld %8lld %10s %10s  %s\n",
-		    i == 0 ? name : "", config_limit_word[rows[i].limit],
-		    (long long)rows[i].used, (long long)rows[i].reserved, max,
-		    left, when(rows[i].reset, now, in));
+		if (rows[i].max < 0)
+			continue;	/* no limit: --json has its count */
+		printf("%-48s %-11s %10lld %8lld %10lld %10lld  %s\n", name,
+		    config_limit_word[rows[i].limit], (long long)rows[i].used,
+		    (long long)rows[i].reserved, (long long)rows[i].max,
+		    (long long)rows[i].remaining,
+		    when(rows[i].reset, now, in));
+		name = "";
 	}
 }
 

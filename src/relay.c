@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "answer.h"
 #include "buf.h"
 #include "config.h"
 #include "demo.h"
@@ -39,8 +40,8 @@ struct relays {
 
 struct relay {
 	struct relays		*rs;
-	struct sink		*sink;
 	struct relay_ask	 ask;
+	struct answer		 answer;	/* the client's side */
 	struct seek		 seek;		/* the choice */
 
 	/* the attempt under way */
@@ -57,13 +58,8 @@ struct relay {
 	struct reply		 reply;
 	struct buf		 out;		/* for the client, held back */
 
-	/* the answer */
-	bool			 headed;	/* its head went out */
-	bool			 content;	/* and content */
-	bool			 paused;
 	bool			 wait_room;	/* ASK: waiting for a slot */
 	struct fault		 fault;		/* what it ended with */
-	char			 trail[512];	/* "groq:429,cerebras:ok" */
 	char			 relevo[1024];	/* JSON about who answers */
 
 	/* clocks, steady ms */
@@ -77,7 +73,6 @@ struct relay {
 	int64_t			 first_ms;	/* to first content; -1 */
 };
 
-static void	relay_end(struct relay *r, bool whole);
 static void	attempt(struct relay *r, size_t lane);
 static void	failed(struct relay *r, const struct provider_answer *a);
 
@@ -151,94 +146,13 @@ model_of(const struct relay *r)
 	return &c->models[c->lanes[r->lane].model];
 }
 
-static enum reply_mode
-mode_of(const struct relay *r)
-{
-	if (r->ask.text)
-		return REPLY_TEXT;
-	return r->ask.chat.stream ? REPLY_SSE : REPLY_JSON;
-}
-
-/* ---- the client's side ---- */
-
+/* Give out b, and note that the client heard something. */
 static void
 put(struct relay *r, struct buf *b)
 {
-	if (b->len == 0)
-		return;
-	r->told = loop_now(r->rs->loop);
-	if (r->sink->put(r->sink, b->data, b->len))
-		r->paused = true;
-	if (b->cap > 16 * 1024)
-		buf_release(b);
-	else
-		buf_clear(b);
-}
-
-/* The head, once. With a status other than 200 the body is the fault. */
-static void
-put_head(struct relay *r, int status, bool known)
-{
-	static const char *const types[] = {
-		[REPLY_SSE] = "text/event-stream",
-		[REPLY_TEXT] = "text/plain; charset=utf-8",
-		[REPLY_JSON] = "application/json",
-	};
-	const struct http *h = r->ask.http;
-	struct buf b;
-
-	buf_init(&b, 16 * 1024);
-	http_head(&b, h, status, status == 200 ? types[mode_of(r)] :
-	    types[REPLY_JSON]);
-	http_header(&b, "Cache-Control", "no-cache, no-transform");
-	http_header(&b, "X-Accel-Buffering", "no");
-	if (known) {
-		http_header(&b, "X-Relevo-Provider", provider_of(r)->name);
-		http_header(&b, "X-Relevo-Model", model_of(r)->id);
-	}
-	if (r->trail[0] != '\0')
-		http_header(&b, "X-Relevo-Attempts", r->trail);
-	(void)http_cors(&b, h, r->rs->cfg->origins);
-	if (status != 200 && r->fault.retry_ms >= 0) {
-		char s[24];
-
-		snprintf(s, sizeof(s), "%lld",
-		    (long long)(r->fault.retry_ms + 999) / 1000);
-		http_header(&b, "Retry-After", s);
-		snprintf(s, sizeof(s), "%lld", (long long)r->fault.retry_ms);
-		http_header(&b, "Retry-After-Ms", s);
-	}
-	/* Without a time to wait for, the SDK's own retries would only ask all
-	 * lanes again; with a day to wait, ask in vain. */
-	if (status >= 429 && (r->fault.retry_ms < 0 ||
-	    r->fault.code == FAULT_QUOTA))
-		http_header(&b, "X-Should-Retry", "false");
-	http_end(&b);
-	r->headed = true;
-	put(r, &b);
-	buf_release(&b);
-}
-
-/* Tell the fault: as a status while that is possible, else inside the stream,
- * else by cutting the connection. */
-static void
-tell(struct relay *r)
-{
-	struct buf b;
-	bool whole = true;
-
-	buf_init(&b, 64 * 1024);
-	if (!r->headed) {
-		put_head(r, r->fault.status, false);
-		(void)fault_put(&r->fault, &b);
-	} else if (mode_of(r) == REPLY_SSE) {
-		reply_error(&r->reply, &r->fault, &b);
-	} else {
-		whole = false;
-	}
-	put(r, &b);
-	buf_release(&b);
-	relay_end(r, whole);
+	if (b->len > 0)
+		r->told = loop_now(r->rs->loop);
+	answer_put(&r->answer, b);
 }
 
 /* ---- the end ---- */
@@ -257,14 +171,14 @@ log_end(struct relay *r, int status)
 		log_str("provider", provider_of(r)->name);
 		log_str("model", model_of(r)->id);
 	}
-	log_str("attempts", r->trail[0] ? r->trail : NULL);
+	log_str("attempts", r->answer.trail[0] ? r->answer.trail : NULL);
 	log_int("status", status);
 	if (r->fault.code != FAULT_NONE)
 		log_str("code", fault_word(r->fault.code));
 	if (r->good && r->reply.prompt >= 0) {
 		log_int("tokens_in", r->reply.prompt);
 		log_int("tokens_out", r->reply.completion);
-	} else if (r->content) {
+	} else if (r->answer.content) {
 		log_int("tokens_in", r->ask.chat.prompt);
 		log_int("tokens_out", reply_estimate(&r->reply));
 	}
@@ -322,7 +236,6 @@ attempt_end(struct relay *r)
 	buf_release(&r->error);
 	buf_clear(&r->out);
 	r->status = 0;
-	r->paused = false;
 	r->due_tail = 0;
 }
 
@@ -341,15 +254,32 @@ relay_free(struct relay *r)
 }
 
 static void
-relay_end(struct relay *r, bool whole)
+relay_end(struct relay *r, int status, bool whole)
 {
-	struct sink *sink = r->sink;
-	bool bad = r->fault.code != FAULT_NONE;
+	struct sink *sink = r->answer.sink;
 
-	settle(r, bad, true, false);
-	log_end(r, r->headed && (r->content || !bad) ? 200 : r->fault.status);
+	settle(r, r->fault.code != FAULT_NONE, true, false);
+	log_end(r, status);
 	relay_free(r);
 	sink->end(sink, whole);
+}
+
+/* The answer is whole. */
+static void
+relay_done(struct relay *r)
+{
+	r->fault.code = FAULT_NONE;
+	relay_end(r, 200, true);
+}
+
+/* It is not, and no lane is left: r->fault goes to the client. */
+static void
+relay_fail(struct relay *r)
+{
+	bool whole;
+	int status = answer_fault(&r->answer, &r->fault, &whole);
+
+	relay_end(r, status, whole);
 }
 
 void
@@ -364,15 +294,6 @@ relay_gone(struct relay *r)
 }
 
 /* ---- the choice ---- */
-
-static void
-trail_add(struct relay *r, const char *word)
-{
-	size_t n = strlen(r->trail);
-
-	snprintf(r->trail + n, sizeof(r->trail) - n, "%s%s:%s", n ? "," : "",
-	    provider_of(r)->name, word);
-}
 
 /* Room comes before max-wait is over: wait for it, holding nothing. */
 static bool
@@ -401,9 +322,9 @@ ask_next(struct relay *r)
 	if (seek_next(&r->seek, &lane, &r->lease) == 0) {
 		attempt(r, lane);
 	} else if (!wait_for_room(r)) {
-		seek_fault(&r->seek, &r->fault, r->trail, &f);
+		seek_fault(&r->seek, &r->fault, r->answer.trail, &f);
 		r->fault = f;
-		tell(r);
+		relay_fail(r);
 	}
 }
 
@@ -431,11 +352,11 @@ upstream_due(const struct relay *r, bool *first)
 	int64_t due;
 
 	*first = !r->good || r->reply.open == 0;
-	if (r->paused)
+	if (r->answer.full)
 		return INT64_MAX;
 	if (*first)
 		due = r->called + (model_of(r)->slow ||
-		    mode_of(r) == REPLY_JSON ? 4 : 1) * (int64_t)p->first_ms;
+		    r->answer.mode == REPLY_JSON ? 4 : 1) * (int64_t)p->first_ms;
 	else
 		due = r->heard + p->idle_ms;
 	if (r->called + p->total_ms < due)
@@ -454,8 +375,8 @@ clock_set(struct relay *r)
 	else if (r->fetch != NULL || r->demo != NULL)
 		due = upstream_due(r, &first);
 	beat = r->told + r->rs->cfg->heartbeat_ms;
-	if (mode_of(r) == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
-	    !r->paused && beat < due)
+	if (r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
+	    !r->answer.full && beat < due)
 		due = beat;
 	if (due == INT64_MAX)
 		loop_timer_cancel(r->rs->loop, &r->timer);
@@ -463,21 +384,6 @@ clock_set(struct relay *r)
 		(void)loop_timer_set(r->rs->loop, &r->timer, due);
 }
 
-/* Nothing was said to the client for a while: a comment keeps idle hops open
- * and finds out whether he is still there. It commits the status, not the
- * content: fallback goes on silently. */
-static void
-heartbeat(struct relay *r)
-{
-	struct buf b;
-
-	if (!r->headed)
-		put_head(r, 200, false);
-	buf_init(&b, 64);
-	(void)buf_puts(&b, ": keepalive\n\n");
-	put(r, &b);
-	buf_release(&b);
-}
 
 static void
 on_clock(struct loop_timer *t)
@@ -494,7 +400,7 @@ on_clock(struct loop_timer *t)
 		return;
 	}
 	if (r->due_tail != 0 && now >= r->due_tail) {
-		relay_end(r, true);
+		relay_done(r);
 		return;
 	}
 	if ((r->fetch != NULL || r->demo != NULL) && r->due_tail == 0 &&
@@ -503,9 +409,11 @@ on_clock(struct loop_timer *t)
 			.net = FAULT_UPSTREAM_TIMEOUT });
 		return;
 	}
-	if (mode_of(r) == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
-	    now >= r->told + r->rs->cfg->heartbeat_ms)
-		heartbeat(r);
+	if (r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
+	    now >= r->told + r->rs->cfg->heartbeat_ms) {
+		r->told = now;
+		answer_beat(&r->answer);
+	}
 	clock_set(r);
 }
 
@@ -518,12 +426,11 @@ pass_on(struct relay *r)
 {
 	if (!r->reply.content && !r->reply.done)
 		return;
-	if (!r->content) {
-		r->content = true;
+	if (!r->answer.content) {
+		r->answer.content = true;
 		r->first_ms = loop_now(r->rs->loop) - r->called;
-		trail_add(r, "ok");
-		if (!r->headed)
-			put_head(r, 200, true);
+		answer_trail(&r->answer, provider_of(r)->name, "ok");
+		answer_head(&r->answer, provider_of(r)->name, model_of(r)->id);
 		free(r->ask.body);
 		r->ask.body = NULL;
 	}
@@ -560,7 +467,7 @@ on_head(void *arg, int status, const char *head, size_t n)
 		return;
 	}
 	reply_init(&r->reply, &(struct reply_spec){
-		.mode = mode_of(r), .want_usage = r->ask.chat.want_usage,
+		.mode = r->answer.mode, .want_usage = r->ask.chat.want_usage,
 		.relevo = r->ask.tell ? r->relevo : NULL,
 		.max_event = RELAY_EVENT, .max_json = RELAY_JSON,
 	});
@@ -597,7 +504,7 @@ on_body(void *arg, const char *p, size_t n)
 		r->due_tail = loop_now(r->rs->loop) + RELAY_TAIL_MS;
 		clock_set(r);
 	}
-	return r->paused;
+	return r->answer.full;
 }
 
 static const enum fault_code net_fault[] = {
@@ -620,14 +527,14 @@ on_done(void *arg, enum fetch_result result, const char *detail)
 		log_msg(LOG_DEBUG, "upstream", "%s: %s", provider_of(r)->name,
 		    detail);
 	if (r->due_tail != 0) {
-		relay_end(r, true);
+		relay_done(r);
 		return;
 	}
 	if (r->good) {
 		reply_end(&r->reply, result == FETCH_OK, &r->out);
 		pass_on(r);
 		if (r->reply.done)
-			relay_end(r, true);
+			relay_done(r);
 		else
 			reply_failed(r);
 		return;
@@ -650,8 +557,8 @@ describe(struct relay *r)
 	struct json_out w = { &b, false };
 	char trail[600];
 
-	snprintf(trail, sizeof(trail), "%s%s%s:ok", r->trail,
-	    r->trail[0] ? "," : "", provider_of(r)->name);
+	snprintf(trail, sizeof(trail), "%s%s%s:ok", r->answer.trail,
+	    r->answer.trail[0] ? "," : "", provider_of(r)->name);
 	buf_init(&b, sizeof(r->relevo) - 1);
 	json_open(&w, NULL, '{');
 	json_put(&w, "provider", provider_of(r)->name);
@@ -674,7 +581,7 @@ attempt(struct relay *r, size_t lane)
 	const struct config_lane *l = &rs->cfg->lanes[lane];
 	const struct config_provider *p = &rs->cfg->providers[l->provider];
 	const struct config_model *m = &rs->cfg->models[l->model];
-	bool stream = mode_of(r) != REPLY_JSON;
+	bool stream = r->answer.mode != REPLY_JSON;
 
 	r->lane = lane;
 	r->called = r->heard = loop_now(rs->loop);
@@ -756,8 +663,8 @@ failed(struct relay *r, const struct provider_answer *a)
 		snprintf(word, sizeof(word), "%s", fault_word(v.fault.code));
 	bar(r, &v);
 	r->fault = v.fault;
-	if (r->content) {
-		tell(r);
+	if (r->answer.content) {
+		relay_fail(r);
 		return;
 	}
 	if ((v.action == PROVIDER_SAME || v.action == PROVIDER_STRIP) &&
@@ -768,7 +675,7 @@ failed(struct relay *r, const struct provider_answer *a)
 		loop_post(r->rs->loop, &r->step);
 		return;
 	}
-	trail_add(r, word);
+	answer_trail(&r->answer, provider_of(r)->name, word);
 	settle(r, v.breaker, provider_of(r)->counts_failures,
 	    a->net != FAULT_UPSTREAM_TIMEOUT && a->net != FAULT_UPSTREAM_CUT);
 	attempt_end(r);
@@ -776,7 +683,7 @@ failed(struct relay *r, const struct provider_answer *a)
 	if (v.action == PROVIDER_LARGER && model_of(r)->context > r->seek.larger)
 		r->seek.larger = model_of(r)->context;
 	if (v.action == PROVIDER_FAIL) {
-		tell(r);
+		relay_fail(r);
 		return;
 	}
 	loop_post(r->rs->loop, &r->step);
@@ -796,7 +703,9 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 	    ask->client, chance(rs)) != 0)
 		goto fail;
 	r->rs = rs;
-	r->sink = sink;
+	r->answer = (struct answer){ .sink = sink, .http = ask->http,
+	    .origins = rs->cfg->origins, .mode = ask->text ? REPLY_TEXT :
+	    ask->chat.stream ? REPLY_SSE : REPLY_JSON };
 	r->timer.fire = on_clock;
 	r->step.run = on_step;
 	r->began = r->told = loop_now(rs->loop);
@@ -819,9 +728,9 @@ fail:
 void
 relay_drained(struct relay *r)
 {
-	if (!r->paused)
+	if (!r->answer.full)
 		return;
-	r->paused = false;
+	r->answer.full = false;
 	r->heard = r->told = loop_now(r->rs->loop);
 	clock_set(r);
 	if (r->fetch != NULL)

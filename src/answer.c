@@ -1,0 +1,130 @@
+#include "answer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "buf.h"
+#include "fault.h"
+#include "http.h"
+
+#define ANSWER_HEAD	(16 * 1024)
+#define ANSWER_KEEP	(16 * 1024)	/* memory that an idle stream holds */
+
+void
+answer_trail(struct answer *a, const char *provider, const char *word)
+{
+	size_t n = strlen(a->trail);
+
+	snprintf(a->trail + n, sizeof(a->trail) - n, "%s%s:%s", n ? "," : "",
+	    provider, word);
+}
+
+void
+answer_put(struct answer *a, struct buf *b)
+{
+	if (b->len > 0 && a->sink->put(a->sink, b->data, b->len))
+		a->full = true;
+	if (b->cap > ANSWER_KEEP)
+		buf_release(b);
+	else
+		buf_clear(b);
+}
+
+static void
+head_begin(const struct answer *a, struct buf *b, int status, const char *type)
+{
+	buf_init(b, ANSWER_HEAD);
+	http_head(b, a->http, status, type);
+	http_header(b, "Cache-Control", "no-cache, no-transform");
+	http_header(b, "X-Accel-Buffering", "no");
+	if (a->trail[0] != '\0')
+		http_header(b, "X-Relevo-Attempts", a->trail);
+	(void)http_cors(b, a->http, a->origins);
+}
+
+static void
+head_end(struct answer *a, struct buf *b)
+{
+	http_end(b);
+	a->headed = true;
+	answer_put(a, b);
+	buf_release(b);
+}
+
+void
+answer_head(struct answer *a, const char *provider, const char *model)
+{
+	static const char *const types[] = {
+		[REPLY_SSE] = "text/event-stream",
+		[REPLY_TEXT] = "text/plain; charset=utf-8",
+		[REPLY_JSON] = "application/json",
+	};
+	struct buf b;
+
+	if (a->headed)
+		return;
+	head_begin(a, &b, 200, types[a->mode]);
+	if (provider != NULL) {
+		http_header(&b, "X-Relevo-Provider", provider);
+		http_header(&b, "X-Relevo-Model", model);
+	}
+	head_end(a, &b);
+}
+
+void
+answer_beat(struct answer *a)
+{
+	struct buf b;
+
+	answer_head(a, NULL, NULL);
+	buf_init(&b, 64);
+	/* Not ": ping": one client takes a line that begins so as the end of
+	 * the stream (@continuedev/fetch 1.9.0). */
+	(void)buf_puts(&b, ": keepalive\n\n");
+	answer_put(a, &b);
+	buf_release(&b);
+}
+
+static void
+fault_head(struct answer *a, const struct fault *f)
+{
+	struct buf b;
+	char s[24];
+
+	head_begin(a, &b, f->status, "application/json");
+	if (f->retry_ms >= 0) {
+		snprintf(s, sizeof(s), "%lld",
+		    (long long)(f->retry_ms + 999) / 1000);
+		http_header(&b, "Retry-After", s);
+		snprintf(s, sizeof(s), "%lld", (long long)f->retry_ms);
+		http_header(&b, "Retry-After-Ms", s);
+	}
+	/* Without a time to wait for, the SDK's own retries would only ask all
+	 * lanes again; with a day to wait, ask in vain. */
+	if (f->status >= 429 && (f->retry_ms < 0 || f->code == FAULT_QUOTA))
+		http_header(&b, "X-Should-Retry", "false");
+	head_end(a, &b);
+}
+
+int
+answer_fault(struct answer *a, const struct fault *f, bool *whole)
+{
+	int status = f->status;
+	struct buf b;
+
+	*whole = true;
+	buf_init(&b, 64 * 1024);
+	if (!a->headed) {
+		fault_head(a, f);
+		(void)fault_put(f, &b);
+	} else {
+		status = 200;
+		if (a->mode == REPLY_SSE)
+			reply_error(f, &b);
+		else
+			*whole = false;
+	}
+	answer_put(a, &b);
+	buf_release(&b);
+	return status;
+}
