@@ -1,0 +1,27 @@
+/* env: the `.env` file: NAME=value lines into the environment.
+ *
+ *	# comment
+ *	export GROQ_API_KEY=gsk_...	# the word export may stand there
+ *	TITLE="a b\n\"c\""		# \n \t \" \\ in double quotes
+ *	RAW='$as it is'
+ *
+ * Nothing is expanded or executed. What the environment has already, even
+ * empty, wins. May block on the file. */
+#ifndef ENV_H
+#define ENV_H
+
+#include <stddef.h>
+
+struct buf;
+
+/* Read path and set what it names. No such file is no error. Broken lines are
+ * told as "file:line: text" in errors, and the sound ones are set all the
+ * same. A file that others may read or write (file_exposed) is refused whole.
+ * 0, or -1 when anything was wrong. */
+int	env_path(const char *path, struct buf *errors);
+
+/* The same for text that is already here. */
+int	env_text(const char *path, const char *p, size_t n,
+	    struct buf *errors);
+
+#endif

@@ -1,0 +1,74 @@
+/* Any text as a configuration: it loads or says why, never both; and what is
+ * printed of it loads again to what prints the same. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "config.h"
+
+int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void
+must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* config_load wants a path: an anonymous file has one below /proc. */
+static struct config *
+load(const void *p, size_t n)
+{
+	struct buf errors, warnings;
+	struct config *c;
+	char path[64];
+	int fd = memfd_create("config", MFD_CLOEXEC);
+
+	must(fd >= 0 && write(fd, p, n) == (ssize_t)n &&
+	    fchmod(fd, 0600) == 0);
+	buf_init(&errors, 1 << 20);
+	buf_init(&warnings, 1 << 20);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	c = config_load(path, &errors, &warnings);
+	must((c == NULL) == (errors.len != 0));
+	buf_release(&errors);
+	buf_release(&warnings);
+	close(fd);
+	return c;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct config *c, *again;
+	struct buf one, two;
+	size_t i;
+
+	if ((c = load(data, n)) == NULL)
+		return 0;
+	for (i = 0; i < c->naliases; i++)
+		must(config_find(c, c->aliases[i].name) == &c->aliases[i]);
+	must(config_find(c, "") == &c->aliases[0]);
+	buf_init(&one, 16 << 20);
+	buf_init(&two, 16 << 20);
+	must(config_print(c, &one) == 0);
+	again = load(one.data, one.len);
+	/* It may be too long to be read again, no more than that. */
+	must(again != NULL || one.len > 1000000);
+	if (again != NULL) {
+		must(config_print(again, &two) == 0);
+		must(strcmp(buf_str(&one), buf_str(&two)) == 0);
+		must(again->nlanes == c->nlanes);
+		must(again->naliases == c->naliases);
+	}
+	buf_release(&one);
+	buf_release(&two);
+	config_free(c);
+	config_free(again);
+	return 0;
+}
