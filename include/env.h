@@ -24,4 +24,9 @@ int	env_path(const char *path, struct buf *errors);
 int	env_text(const char *path, const char *p, size_t n,
 	    struct buf *errors);
 
+/* Make the environment again what it was at the first call of this, without
+ * what `.env` brought since: before each load, so that a reload takes what the
+ * file says now. 0, or -1 out of memory. */
+int	env_restore(void);
+
 #endif

@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "client.h"
 #include "config.h"
+#include "env.h"
 #include "ledger.h"
 #include "report.h"
 #include "text.h"
@@ -35,6 +36,7 @@ cmd_config(const char *file)
 
 	buf_init(&errors, 256 * 1024);
 	buf_init(&warnings, 256 * 1024);
+	(void)env_restore();
 	cfg = config_load(file, &errors, &warnings);
 	fputs(buf_str(&errors), stderr);
 	if (cfg == NULL && errors.len == 0)
@@ -115,7 +117,8 @@ static void
 models_table(const struct config *cfg, struct ledger *l,
     const struct text_time *now)
 {
-	printf("%-52s %-18s %s\n", "MODEL", "STATE", "AGAIN IN");
+	printf("%-52s %-16s %-18s %s\n", "MODEL", "KEY", "STATE",
+	    "AGAIN IN");
 	for (size_t i = 0; i < cfg->nmodels; i++) {
 		const struct config_model *m = &cfg->models[i];
 		const char *off = m->off ? m->off :
@@ -125,7 +128,7 @@ models_table(const struct config *cfg, struct ledger *l,
 		for (; k < cfg->nlanes && cfg->lanes[k].model == i; k++)
 			;
 		if (off != NULL)
-			printf("%-52s %s\n", m->name, off);
+			printf("%-52s %-16s %s\n", m->name, "-", off);
 	}
 	for (size_t i = 0; i < cfg->nlanes; i++) {
 		uint16_t lane = (uint16_t)i;
@@ -133,8 +136,10 @@ models_table(const struct config *cfg, struct ledger *l,
 		char in[32];
 
 		ledger_view(l, now, &lane, 1, LEDGER_NOBODY, 1, &v);
-		printf("%-52s %-18s %s\n",
+		printf("%-52s %-16s %-18s %s\n",
 		    cfg->models[cfg->lanes[i].model].name,
+		    cfg->providers[cfg->lanes[i].provider].keys[
+		    cfg->lanes[i].key].name,
 		    v.answer.reason == QUOTA_OPEN ? "open" :
 		    quota_word(v.answer.reason), when(v.answer.until, now, in));
 	}
@@ -195,7 +200,7 @@ view(const char *file, bool json,
 		return rc;
 	buf_init(&out, CMD_OUT);
 	if (json) {
-		struct report r = { cfg, l, &now };
+		struct report r = { cfg, l, &now, NULL };
 
 		rc = report(&r, &out) == 0 ? 0 : 1;
 		puts(buf_str(&out));

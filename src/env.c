@@ -163,3 +163,30 @@ env_path(const char *path, struct buf *errors)
 	buf_release(&text);
 	return rc;
 }
+
+int
+env_restore(void)
+{
+	/* The one thing that has to outlive a load: which variables were there
+	 * before any. The strings are the process's own and never freed. */
+	extern char **environ;
+	static char **born;
+	size_t n = 0;
+
+	if (born != NULL) {
+		if (clearenv() != 0)
+			return -1;
+		for (size_t i = 0; born[i] != NULL; i++)
+			if (putenv(born[i]) != 0)
+				return -1;
+		return 0;
+	}
+	while (environ != NULL && environ[n] != NULL)
+		n++;
+	born = calloc(n + 1, sizeof(*born));
+	if (born == NULL)
+		return -1;
+	if (n > 0)
+		memcpy(born, environ, n * sizeof(*born));
+	return 0;
+}

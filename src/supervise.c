@@ -17,6 +17,7 @@
 
 #include "buf.h"
 #include "config.h"
+#include "env.h"
 #include "log.h"
 #include "text.h"
 #include "worker.h"
@@ -214,6 +215,7 @@ reload(struct supervisor *s)
 
 	buf_init(&errors, 64 * 1024);
 	buf_init(&warnings, 64 * 1024);
+	(void)env_restore();
 	cfg = config_load(s->file, &errors, &warnings);
 	if (cfg == NULL) {
 		log_msg(LOG_ERROR, "reload_refused", "the configuration has "
