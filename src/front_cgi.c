@@ -39,6 +39,10 @@ struct cgi {
 	bool			 ended;
 };
 
+/* Errors and hang-ups only. Not EPOLLRDHUP: Apache's mod_cgid gives one socket
+ * as stdin and stdout and half-closes it after the body. */
+#define CGI_ERRORS	((unsigned)EPOLLET)
+
 #define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 
 /* ---- stdin ---- */
@@ -142,7 +146,7 @@ on_flush(struct loop_task *t)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
 			(void)loop_watch(c->loop, &c->out_io,
-			    EPOLLOUT | EPOLLRDHUP);
+			    EPOLLOUT);
 			if (c->stall.place == 0)
 				(void)loop_timer_set(c->loop, &c->stall,
 				    loop_now(c->loop) + c->cfg->stall_ms);
@@ -162,7 +166,7 @@ on_flush(struct loop_task *t)
 		return;
 	}
 	if (!c->blocking)
-		(void)loop_watch(c->loop, &c->out_io, EPOLLRDHUP);
+		(void)loop_watch(c->loop, &c->out_io, CGI_ERRORS);
 	if (c->full) {
 		c->full = false;
 		if (c->relay != NULL)
@@ -177,7 +181,7 @@ on_stdout(struct loop_io *io, unsigned events)
 {
 	struct cgi *c = OWNER(io, struct cgi, out_io);
 
-	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
+	if (events & (EPOLLERR | EPOLLHUP))
 		leave(c);
 	else if (events & EPOLLOUT)
 		loop_post(c->loop, &c->flush);
@@ -215,7 +219,7 @@ cgi_watch(struct cgi *c)
 		return -1;
 	c->out_io.fd = STDOUT_FILENO;
 	c->out_io.ready = on_stdout;
-	if (loop_watch(c->loop, &c->out_io, EPOLLRDHUP) != 0) {
+	if (loop_watch(c->loop, &c->out_io, CGI_ERRORS) != 0) {
 		c->blocking = true;	/* a plain file cannot be watched */
 		return 0;
 	}
