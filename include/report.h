@@ -15,6 +15,8 @@ struct report {
 	const struct config *cfg;
 	struct ledger *ledger;
 	const struct text_time *now;
+	char *const *allowed;		/* the asking client's patterns, or
+					 * NULL: models beyond are not named */
 };
 
 /* Append one JSON object each. 0, or -1 when out is full. */

@@ -48,6 +48,9 @@ void	seek_order(struct seek *s, uint64_t chance);
  * left, the attempts are used up, or fallback is off. */
 int	seek_next(struct seek *s, size_t *lane, uint64_t *lease);
 
+/* Take from a lane's windows once more, for a second try on it. 0, or -1. */
+int	seek_again(struct seek *s, size_t lane, uint64_t *lease);
+
 /* A lane came to nothing because of this; remembered for the end. */
 void	seek_note(struct seek *s, const struct quota_answer *why);
 

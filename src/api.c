@@ -47,19 +47,24 @@ struct endpoint {
 static struct report
 report_of(const struct call *c)
 {
-	return (struct report){ c->a->cfg, c->a->ledger, &c->now };
+	const struct config *cfg = c->a->cfg;
+
+	return (struct report){ cfg, c->a->ledger, &c->now,
+	    c->client == LEDGER_NOBODY ? NULL :
+	    cfg->clients[c->client].models };
 }
 
 static int
 root(struct call *c, struct fault *f)
 {
-	struct report r = report_of(c);
+	struct report r;
 
 	/* Without a token only what everybody may know. */
 	if (!c->a->cfg->open && (c->h->token == NULL ||
 	    client_admit(c->a->cfg, c->h, c->now.wall, &c->client, f) != 0))
 		return buf_puts(c->body, "{\"status\":\"ok\",\"message\":"
 		    "\"AI API running\",\"models\":[]}");
+	r = report_of(c);
 	return report_root(&r, c->body);
 }
 

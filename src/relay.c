@@ -59,6 +59,7 @@ struct relay {
 	struct buf		 out;		/* for the client, held back */
 
 	bool			 wait_room;	/* ASK: waiting for a slot */
+	bool			 wait_again;	/* ASK: before the second try */
 	struct fault		 fault;		/* what it ended with */
 	char			 relevo[1024];	/* JSON about who answers */
 
@@ -334,10 +335,7 @@ on_step(struct loop_task *t)
 	struct relay *r = (struct relay *)((char *)t -
 	    offsetof(struct relay, step));
 
-	if (r->again && r->lease != 0)
-		attempt(r, r->lane);
-	else
-		ask_next(r);
+	ask_next(r);
 }
 
 /* ---- the clocks ---- */
@@ -393,6 +391,16 @@ on_clock(struct loop_timer *t)
 	int64_t now = loop_now(r->rs->loop);
 	bool first;
 
+	if (r->wait_again) {
+		r->wait_again = false;
+		if (seek_again(&r->seek, r->lane, &r->lease) == 0) {
+			attempt(r, r->lane);
+		} else {
+			r->again = false;
+			ask_next(r);
+		}
+		return;
+	}
 	if (r->wait_room) {
 		r->wait_room = false;
 		seek_order(&r->seek, chance(r->rs));
@@ -669,10 +677,12 @@ failed(struct relay *r, const struct provider_answer *a)
 	}
 	if ((v.action == PROVIDER_SAME || v.action == PROVIDER_STRIP) &&
 	    !r->again && (v.action == PROVIDER_SAME || strip(r, v.strip))) {
+		/* A call of its own for the provider, so a lease of its own. */
+		settle(r, false, provider_of(r)->counts_failures, true);
 		attempt_end(r);
-		r->again = true;
-		r->fault.code = FAULT_NONE;
-		loop_post(r->rs->loop, &r->step);
+		r->again = r->wait_again = true;
+		(void)loop_timer_set(r->rs->loop, &r->timer,
+		    loop_now(r->rs->loop) + v.wait_ms);
 		return;
 	}
 	answer_trail(&r->answer, provider_of(r)->name, word);

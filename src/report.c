@@ -7,6 +7,7 @@
 #include "config.h"
 #include "json.h"
 #include "ledger.h"
+#include "route.h"
 #include "text.h"
 
 static void
@@ -144,7 +145,8 @@ report_root(const struct report *r, struct buf *out)
 	for (size_t i = 0; i < c->nmodels; i++) {
 		const struct config_model *m = &c->models[i];
 
-		if (m->off != NULL || c->providers[m->provider].off != NULL)
+		if (m->off != NULL || c->providers[m->provider].off != NULL ||
+		    !route_allowed(r->allowed, m->name))
 			continue;
 		json_open(&w, NULL, '{');
 		json_put(&w, "id", m->name);
@@ -231,7 +233,8 @@ report_models(const struct report *r, struct buf *out)
 	json_open(&w, NULL, '{');
 	json_open(&w, "models", '[');
 	for (size_t i = 0; i < c->nmodels; i++)
-		put_model(r, &w, i);
+		if (route_allowed(r->allowed, c->models[i].name))
+			put_model(r, &w, i);
 	json_close(&w, ']');
 	json_open(&w, "aliases", '[');
 	for (size_t i = 0; i < c->naliases; i++) {
@@ -456,7 +459,8 @@ report_openai(const struct report *r, struct buf *out)
 			put_openai(&w, c->aliases[i].name, "relevo");
 	for (size_t i = 0; i < c->nmodels; i++)
 		if (c->models[i].off == NULL &&
-		    c->providers[c->models[i].provider].off == NULL)
+		    c->providers[c->models[i].provider].off == NULL &&
+		    route_allowed(r->allowed, c->models[i].name))
 			put_openai(&w, c->models[i].name,
 			    c->providers[c->models[i].provider].name);
 	json_close(&w, ']');

@@ -133,6 +133,21 @@ seek_next(struct seek *s, size_t *lane, uint64_t *lease)
 	return -1;
 }
 
+int
+seek_again(struct seek *s, size_t lane, uint64_t *lease)
+{
+	const struct config *c = s->cfg;
+	struct quota_answer why;
+	struct text_time now;
+
+	text_clock(&now);
+	if (ledger_take(s->ledger, &now, lane, s->client, tokens_for(s, lane,
+	    &c->models[c->lanes[lane].model]), lease, &why) == 0)
+		return 0;
+	seek_note(s, &why);
+	return -1;
+}
+
 int64_t
 seek_wait(const struct seek *s)
 {
@@ -168,6 +183,18 @@ fault_limited(const struct seek *s, int64_t ms, struct fault *f)
 	f->retry_ms = ms;
 }
 
+static bool
+may_any(const struct seek *s)
+{
+	const struct config *c = s->cfg;
+
+	for (size_t i = 0; i < s->alias->nlanes; i++)
+		if (route_allowed(c->clients[s->client].models,
+		    c->models[c->lanes[s->alias->lanes[i]].model].name))
+			return true;
+	return s->alias->nlanes == 0;
+}
+
 /* Nothing was asked, and not for want of room. */
 static void
 fault_unfit(const struct seek *s, struct fault *f)
@@ -180,7 +207,10 @@ fault_unfit(const struct seek *s, struct fault *f)
 		cannot |= s->picks[i].answer.reason == QUOTA_CANNOT;
 		large |= s->picks[i].answer.reason == QUOTA_TOO_LARGE;
 	}
-	if (context || large)
+	if (s->client != LEDGER_NOBODY && !may_any(s))
+		fault_set(f, FAULT_FORBIDDEN, "model", "this token may not use "
+		    "any model of \"%s\"", name);
+	else if (context || large)
 		fault_set(f, FAULT_CONTEXT_LENGTH, "messages", "a request of "
 		    "about %lld tokens is more than any model of \"%s\" takes "
 		    "%s; shorten it or name another model",
