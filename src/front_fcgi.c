@@ -28,6 +28,7 @@
 #define FRONT_FULL	(64 * 1024)	/* waiting bytes that pause a stream */
 #define FRONT_OUT	(32 * 1024 * 1024)
 #define FRONT_ACCEPT	16		/* connections taken by one event */
+#define FRONT_CUT_MS	100		/* between the last bytes and the cut */
 #define FRONT_PAUSE_MS	1000		/* without descriptors: no accept */
 
 enum state { IDLE, BUSY, GONE };
@@ -48,6 +49,7 @@ struct conn {
 	bool			 ended;		/* the answer is in out */
 	bool			 whole;
 	bool			 full;		/* the relay waits for room */
+	bool			 cut;		/* to be cut when timer fires */
 	struct loop_task	 flush;
 	struct loop_timer	 timer;		/* body or stall deadline */
 };
@@ -123,15 +125,34 @@ writable(const struct conn *c)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
-/* The answer is out. An answer that is not whole ends without END_REQUEST,
- * which makes every web server cut its client's connection too. */
+/* Make the web server cut its client's connection. A plain end will not do:
+ * without a length nginx takes it for the answer's own. A record of a version
+ * that does not exist is an error to all of them. */
+static void
+conn_cut(struct conn *c)
+{
+	static const char bad[8];
+
+	(void)send(c->io.fd, bad, sizeof(bad), MSG_DONTWAIT | MSG_NOSIGNAL);
+	conn_close(c);
+}
+
+/* The answer is out. */
 static void
 conn_done(struct conn *c)
 {
-	bool keep = c->fcgi.keepConnection != 0 && c->whole &&
-	    !c->f->draining;
+	bool keep = c->fcgi.keepConnection != 0 && !c->f->draining;
 
-	if (c->whole && FCGX_FClose(c->fcgi.out) != 0)
+	if (!c->whole) {
+		/* Not at once: lighttpd gives an answer that comes in one
+		 * piece with its end a Content-Length, and it looks whole. */
+		c->cut = true;
+		(void)loop_watch(c->f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
+		(void)loop_timer_set(c->f->loop, &c->timer,
+		    loop_now(c->f->loop) + FRONT_CUT_MS);
+		return;
+	}
+	if (FCGX_FClose(c->fcgi.out) != 0)
 		keep = false;
 	if (!keep) {
 		conn_close(c);
@@ -371,12 +392,16 @@ on_ready(struct loop_io *io, unsigned events)
 		loop_post(c->f->loop, &c->flush);
 }
 
-/* A request that does not arrive, or a client that does not read. */
+/* A request that does not arrive, a client that does not read, a cut. */
 static void
 on_deadline(struct loop_timer *t)
 {
 	struct conn *c = OWNER(t, struct conn, timer);
 
+	if (c->cut) {
+		conn_cut(c);
+		return;
+	}
 	log_msg(LOG_INFO, c->state == IDLE ? "body_timeout" : "client_stalled",
 	    "a connection was closed after %d s without progress",
 	    (c->state == IDLE ? c->f->cfg->body_ms : c->f->cfg->stall_ms) /
