@@ -167,6 +167,18 @@ conn_done(struct conn *c)
 	(void)loop_watch(c->f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
 }
 
+/* Go on when the socket takes more; a client that never reads is dropped. */
+static void
+wait_room(struct conn *c)
+{
+	struct loop *l = c->f->loop;
+
+	(void)loop_watch(l, &c->io, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+	if (c->timer.place == 0)
+		(void)loop_timer_set(l, &c->timer,
+		    loop_now(l) + c->f->cfg->stall_ms);
+}
+
 /* Once for each batch: what the relay made in it leaves by one write. */
 static void
 on_flush(struct loop_task *t)
@@ -176,11 +188,7 @@ on_flush(struct loop_task *t)
 	bool more = n > FRONT_FLUSH;
 
 	if (!writable(c)) {
-		(void)loop_watch(c->f->loop, &c->io,
-		    EPOLLIN | EPOLLRDHUP | EPOLLOUT);
-		if (c->timer.place == 0)
-			(void)loop_timer_set(c->f->loop, &c->timer,
-			    loop_now(c->f->loop) + c->f->cfg->stall_ms);
+		wait_room(c);
 		return;
 	}
 	loop_timer_cancel(c->f->loop, &c->timer);
@@ -198,8 +206,7 @@ on_flush(struct loop_task *t)
 	}
 	c->out_at += n;
 	if (more) {
-		(void)loop_watch(c->f->loop, &c->io,
-		    EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+		wait_room(c);
 		return;
 	}
 	c->out_at = 0;

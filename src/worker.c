@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "api.h"
@@ -27,6 +29,8 @@ struct worker {
 	struct loop_io		 signals;
 	struct loop_timer	 tick;
 	struct loop_timer	 deadline;
+	int			 listen;
+	pid_t			 parent;
 };
 
 #define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
@@ -71,6 +75,10 @@ on_signal(struct loop_io *io, unsigned events)
 		;
 	if (w->deadline.place != 0)
 		return;
+	/* The supervisor was killed. A web server that starts a successor
+	 * first asks whether somebody still listens: nobody must. */
+	if (getppid() != w->parent)
+		(void)shutdown(w->listen, SHUT_RDWR);
 	(void)loop_timer_set(w->loop, &w->deadline,
 	    loop_now(w->loop) + w->cfg->drain_ms);
 	front_fcgi_drain(w->front, drained, w);
@@ -127,7 +135,7 @@ int
 worker_fcgi(const struct config *cfg, int fd)
 {
 	struct worker w = { .tick.fire = on_tick,
-	    .deadline.fire = on_deadline };
+	    .deadline.fire = on_deadline, .listen = fd, .parent = getppid() };
 	int rc = 1;
 
 	if (worker_open(&w, cfg) != 0 || worker_signals(&w) != 0)
