@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -15,11 +16,14 @@
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_CACHE	256L		/* idle connections kept open */
 
-/* A socket of curl's. It stays watched while curl has no use for it between
- * two calls on one connection: that saves two epoll_ctl for each request. */
+/* A socket of curl's. A connection stays watched while curl has no use for it
+ * between two calls: that saves two epoll_ctl for each request. Only those that
+ * curl opens and closes through us may: its resolver's are closed behind our
+ * back, and their numbers come back at once. */
 struct sock {
 	struct loop_io	 io;
 	struct fetcher	*fr;
+	bool		 connection;
 	bool		 idle;
 };
 
@@ -144,6 +148,37 @@ sock_of(struct fetcher *fr, curl_socket_t fd)
 	return fr->socks[fd];
 }
 
+static void
+sock_drop(struct fetcher *fr, curl_socket_t fd)
+{
+	if ((size_t)fd >= fr->nsocks || fr->socks[fd] == NULL)
+		return;
+	loop_forget(fr->loop, &fr->socks[fd]->io);
+	free(fr->socks[fd]);
+	fr->socks[fd] = NULL;
+}
+
+static curl_socket_t
+on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct fetcher *fr = arg;
+	struct sock *s;
+	int fd;
+
+	(void)purpose;
+	fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	sock_drop(fr, fd);
+	s = sock_of(fr, fd);
+	if (s == NULL) {
+		close(fd);
+		return CURL_SOCKET_BAD;
+	}
+	s->connection = true;
+	return fd;
+}
+
 static int
 on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
@@ -156,8 +191,11 @@ on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 	if (s == NULL)
 		return -1;
 	s->idle = what == CURL_POLL_REMOVE;
-	if (s->idle)
+	if (s->idle) {
+		if (!s->connection)
+			sock_drop(fr, fd);
 		return 0;
+	}
 	if (what & CURL_POLL_IN)
 		events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
@@ -165,18 +203,14 @@ on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 	return loop_watch(fr->loop, &s->io, events ? events : EPOLLRDHUP);
 }
 
-/* The one place where a descriptor of curl's is closed, so that what we know
+/* The one place where a connection of curl's is closed, so that what we know
  * of it cannot outlive it: its number may come back at once. */
 static int
 on_close(void *arg, curl_socket_t fd)
 {
 	struct fetcher *fr = arg;
 
-	if ((size_t)fd < fr->nsocks && fr->socks[fd] != NULL) {
-		loop_forget(fr->loop, &fr->socks[fd]->io);
-		free(fr->socks[fd]);
-		fr->socks[fd] = NULL;
-	}
+	sock_drop(fr, fd);
 	return close(fd);
 }
 
@@ -423,6 +457,8 @@ easy_setup(struct fetch *f)
 	SET(CURLOPT_WRITEDATA, f);
 	SET(CURLOPT_PRIVATE, f);
 	SET(CURLOPT_ERRORBUFFER, f->error);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(CURLOPT_OPENSOCKETDATA, t->fr);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	SET(CURLOPT_CLOSESOCKETDATA, t->fr);
 #undef SET

@@ -97,6 +97,9 @@ worker_open(struct worker *w, const struct config *cfg)
 	w->ledger = ledger_open(cfg, &now);
 	if (w->loop == NULL || w->ledger == NULL)
 		return -1;
+	if (ledger_health(w->ledger) != NULL)
+		log_msg(LOG_WARN, "state_memory", "%s",
+		    ledger_health(w->ledger));
 	w->relays = relays_new(w->loop, cfg, w->ledger);
 	if (w->relays == NULL)
 		return -1;
