@@ -5,34 +5,21 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "buf.h"
 #include "loop.h"
-#include "text.h"
+#include "socks.h"
 
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_CACHE	256L		/* idle connections kept open */
 
-/* A socket of curl's. A connection stays watched while curl has no use for it
- * between two calls: that saves two epoll_ctl for each request. Only those that
- * curl opens and closes through us may: its resolver's are closed behind our
- * back, and their numbers come back at once. */
-struct sock {
-	struct loop_io	 io;
-	struct fetcher	*fr;
-	bool		 connection;
-	bool		 idle;
-};
-
 struct fetcher {
 	struct loop		*loop;
 	CURLM			*multi;
 	struct loop_timer	 timer;
-	struct sock		**socks;	/* by descriptor */
-	size_t			 nsocks;
+	struct socks		 socks;
 	struct fetch_target	*targets;
 	struct fetch		*live;
 	struct fetch		*doomed;	/* cancelled inside curl */
@@ -97,121 +84,50 @@ on_timer(struct loop_timer *t)
 }
 
 static void
-on_socket(struct loop_io *io, unsigned events)
+on_socket(void *arg, int fd, unsigned events)
 {
-	struct sock *s = (struct sock *)((char *)io - offsetof(struct sock, io));
 	int what = 0;
 
-	if (s->idle) {
-		/* The other side closed an idle connection. curl looks before
-		 * it uses one again; we only must not spin on it. */
-		loop_forget(s->fr->loop, io);
-		return;
-	}
 	if (events & EPOLLIN)
 		what |= CURL_CSELECT_IN;
 	if (events & EPOLLOUT)
 		what |= CURL_CSELECT_OUT;
 	if (events & (EPOLLERR | EPOLLHUP))
 		what |= CURL_CSELECT_ERR;
-	act(s->fr, io->fd, what);
-}
-
-static struct sock *
-sock_of(struct fetcher *fr, curl_socket_t fd)
-{
-	size_t want = (size_t)fd + 1;
-
-	if (want > fr->nsocks) {
-		size_t room = fr->nsocks ? fr->nsocks : 64;
-		struct sock **p;
-
-		while (room < want)
-			room *= 2;
-		p = reallocarray(fr->socks, room, sizeof(*p));
-		if (p == NULL)
-			return NULL;
-		memset(p + fr->nsocks, 0, (room - fr->nsocks) * sizeof(*p));
-		fr->socks = p;
-		fr->nsocks = room;
-	}
-	if (fr->socks[fd] == NULL) {
-		struct sock *s = calloc(1, sizeof(*s));
-
-		if (s == NULL)
-			return NULL;
-		s->io.fd = fd;
-		s->io.ready = on_socket;
-		s->fr = fr;
-		fr->socks[fd] = s;
-	}
-	return fr->socks[fd];
-}
-
-static void
-sock_drop(struct fetcher *fr, curl_socket_t fd)
-{
-	if ((size_t)fd >= fr->nsocks || fr->socks[fd] == NULL)
-		return;
-	loop_forget(fr->loop, &fr->socks[fd]->io);
-	free(fr->socks[fd]);
-	fr->socks[fd] = NULL;
+	act(arg, fd, what);
 }
 
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct fetcher *fr = arg;
-	struct sock *s;
-	int fd;
+	int fd = socks_open(&fr->socks, a->family, a->socktype, a->protocol);
 
 	(void)purpose;
-	fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	sock_drop(fr, fd);
-	s = sock_of(fr, fd);
-	if (s == NULL) {
-		close(fd);
-		return CURL_SOCKET_BAD;
-	}
-	s->connection = true;
-	return fd;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int
+on_close(void *arg, curl_socket_t fd)
+{
+	struct fetcher *fr = arg;
+
+	return socks_close(&fr->socks, fd);
 }
 
 static int
 on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
 	struct fetcher *fr = arg;
-	struct sock *s = sock_of(fr, fd);
 	unsigned events = 0;
 
 	(void)easy;
 	(void)unused;
-	if (s == NULL)
-		return -1;
-	s->idle = what == CURL_POLL_REMOVE;
-	if (s->idle) {
-		if (!s->connection)
-			sock_drop(fr, fd);
-		return 0;
-	}
 	if (what & CURL_POLL_IN)
 		events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
 		events |= EPOLLOUT;
-	return loop_watch(fr->loop, &s->io, events ? events : EPOLLRDHUP);
-}
-
-/* The one place where a connection of curl's is closed, so that what we know
- * of it cannot outlive it: its number may come back at once. */
-static int
-on_close(void *arg, curl_socket_t fd)
-{
-	struct fetcher *fr = arg;
-
-	sock_drop(fr, fd);
-	return close(fd);
+	return socks_want(&fr->socks, fd, events);
 }
 
 /* Only stores: curl must not be called from its own timer callback. */
@@ -238,6 +154,7 @@ fetcher_new(struct loop *l)
 		return NULL;
 	fr->loop = l;
 	fr->timer.fire = on_timer;
+	socks_init(&fr->socks, l, on_socket, fr);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
 	    (fr->multi = curl_multi_init()) == NULL) {
 		free(fr);
@@ -290,9 +207,7 @@ fetcher_free(struct fetcher *fr)
 	}
 	(void)curl_multi_cleanup(fr->multi);
 	loop_timer_cancel(fr->loop, &fr->timer);
-	for (size_t i = 0; i < fr->nsocks; i++)
-		free(fr->socks[i]);
-	free(fr->socks);
+	socks_release(&fr->socks);
 	free(fr);
 	curl_global_cleanup();
 }

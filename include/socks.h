@@ -1,0 +1,40 @@
+/* socks: the sockets of a library that opens and closes them itself, watched
+ * on the loop.
+ *
+ * A connection stays watched while the library has no use for it between two
+ * requests, which saves two epoll_ctl for each. Only sockets that are opened
+ * and closed here may: others are closed behind our back, and their numbers
+ * come back at once. */
+#ifndef SOCKS_H
+#define SOCKS_H
+
+#include <stddef.h>
+
+struct loop;
+struct sock;
+
+struct socks {
+	struct loop	*loop;
+	void		(*ready)(void *arg, int fd, unsigned events);
+	void		*arg;
+	struct sock	**by_fd;
+	size_t		 n;
+};
+
+/* ready hears of what is wanted. Allocates nothing. */
+void	socks_init(struct socks *s, struct loop *loop,
+	    void (*ready)(void *arg, int fd, unsigned events), void *arg);
+
+/* Forget all; the descriptors stay open. */
+void	socks_release(struct socks *s);
+
+/* A new connection's socket, or -1. */
+int	socks_open(struct socks *s, int family, int type, int protocol);
+
+/* Close one that socks_open made. As close(2). */
+int	socks_close(struct socks *s, int fd);
+
+/* Watch fd for events (EPOLLIN ...); 0: for nothing now. 0 or -1. */
+int	socks_want(struct socks *s, int fd, unsigned events);
+
+#endif

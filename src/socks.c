@@ -1,0 +1,129 @@
+#include "socks.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+struct sock {
+	struct loop_io	 io;
+	struct socks	*s;
+	bool		 ours;		/* made by socks_open */
+	bool		 idle;		/* watched, but nothing is wanted */
+};
+
+void
+socks_init(struct socks *s, struct loop *loop,
+    void (*ready)(void *, int, unsigned), void *arg)
+{
+	memset(s, 0, sizeof(*s));
+	s->loop = loop;
+	s->ready = ready;
+	s->arg = arg;
+}
+
+static void
+drop(struct socks *s, int fd)
+{
+	if ((size_t)fd >= s->n || s->by_fd[fd] == NULL)
+		return;
+	loop_forget(s->loop, &s->by_fd[fd]->io);
+	free(s->by_fd[fd]);
+	s->by_fd[fd] = NULL;
+}
+
+void
+socks_release(struct socks *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		drop(s, (int)i);
+	free(s->by_fd);
+	s->by_fd = NULL;
+	s->n = 0;
+}
+
+static void
+on_ready(struct loop_io *io, unsigned events)
+{
+	struct sock *k = (struct sock *)((char *)io -
+	    offsetof(struct sock, io));
+
+	/* The other side closed an idle connection. The library looks before
+	 * it uses one again; we only must not spin on it. */
+	if (k->idle)
+		loop_forget(k->s->loop, io);
+	else
+		k->s->ready(k->s->arg, io->fd, events);
+}
+
+static struct sock *
+get(struct socks *s, int fd)
+{
+	size_t room = s->n ? s->n : 64;
+	struct sock **p;
+
+	while (room <= (size_t)fd)
+		room *= 2;
+	if (room > s->n) {
+		p = reallocarray(s->by_fd, room, sizeof(*p));
+		if (p == NULL)
+			return NULL;
+		memset(p + s->n, 0, (room - s->n) * sizeof(*p));
+		s->by_fd = p;
+		s->n = room;
+	}
+	if (s->by_fd[fd] == NULL) {
+		struct sock *k = calloc(1, sizeof(*k));
+
+		if (k == NULL)
+			return NULL;
+		k->io.fd = fd;
+		k->io.ready = on_ready;
+		k->s = s;
+		s->by_fd[fd] = k;
+	}
+	return s->by_fd[fd];
+}
+
+int
+socks_open(struct socks *s, int family, int type, int protocol)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	struct sock *k;
+
+	if (fd < 0)
+		return -1;
+	drop(s, fd);
+	k = get(s, fd);
+	if (k == NULL) {
+		close(fd);
+		return -1;
+	}
+	k->ours = true;
+	return fd;
+}
+
+int
+socks_close(struct socks *s, int fd)
+{
+	drop(s, fd);
+	return close(fd);
+}
+
+int
+socks_want(struct socks *s, int fd, unsigned events)
+{
+	struct sock *k = get(s, fd);
+
+	if (k == NULL)
+		return -1;
+	k->idle = events == 0;
+	if (events != 0)
+		return loop_watch(s->loop, &k->io, events);
+	if (!k->ours)
+		drop(s, fd);
+	return 0;
+}

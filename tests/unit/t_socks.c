@@ -1,0 +1,84 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../../src/socks.c"
+
+static int heard;
+static struct loop *loop;
+
+static void
+ready(void *arg, int fd, unsigned events)
+{
+	(void)fd;
+	(void)events;
+	heard++;
+	(void)socks_want(arg, fd, 0);
+	loop_stop(loop);
+}
+
+/* What a resolver does: a pair of its own, closed behind our back, and the
+ * next socket gets the number. */
+static void
+a_number_that_comes_back_is_watched_anew(void **state)
+{
+	struct socks s;
+	int p[2], q[2];
+
+	(void)state;
+	heard = 0;
+	loop = loop_new();
+	socks_init(&s, loop, ready, &s);
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(socks_want(&s, p[0], EPOLLIN), 0);
+	assert_int_equal(socks_want(&s, p[0], 0), 0);
+	close(p[0]);
+	assert_int_equal(pipe(q), 0);
+	assert_int_equal(q[0], p[0]);
+	assert_int_equal(socks_want(&s, q[0], EPOLLIN), 0);
+	assert_int_equal(write(q[1], "x", 1), 1);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(heard, 1);
+	socks_release(&s);
+	loop_free(loop);
+	close(p[1]);
+	close(q[0]);
+	close(q[1]);
+}
+
+/* Idle and readable at once: told to nobody, and no spin. */
+static void
+an_idle_connection_that_ends_is_let_go(void **state)
+{
+	struct socks s;
+	int fd;
+
+	(void)state;
+	heard = 0;
+	loop = loop_new();
+	socks_init(&s, loop, ready, &s);
+	fd = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(socks_want(&s, fd, EPOLLIN), 0);
+	assert_int_equal(socks_want(&s, fd, 0), 0);
+	/* An unconnected socket hangs up at once: the loop ends because nothing
+	 * is watched any more. */
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(heard, 0);
+	assert_int_equal(socks_close(&s, fd), 0);
+	socks_release(&s);
+	loop_free(loop);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_number_that_comes_back_is_watched_anew),
+		cmocka_unit_test(an_idle_connection_that_ends_is_let_go),
+	};
+
+	return cmocka_run_group_tests_name("socks", tests, NULL, NULL);
+}
