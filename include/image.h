@@ -1,0 +1,89 @@
+/* image: the bytes of a state file under its lock, changed all or nothing.
+ *
+ * The mechanism of map.h: staged copies, a redo record, the mark; the mapping
+ * and what happens when it is truncated; the copy in memory of a remote file.
+ * Knows nothing of how the file was found or made.
+ *
+ * A file is: 512 bytes for its maker, the words of struct image_live, at 4096
+ * the redo record, at IMAGE_DATA the data. */
+#ifndef IMAGE_H
+#define IMAGE_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IMAGE_LIVE	512
+#define IMAGE_RECORD	1024		/* words that one change may touch */
+#define IMAGE_DATA	(4096 + IMAGE_RECORD * 12)
+#define IMAGE_MAX	((size_t)64 << 20)
+#define IMAGE_STAGES	8
+#define IMAGE_BYTES	(IMAGE_RECORD * 8)
+
+/* The lock is a byte far past the data; those after it are the caller's. */
+#define IMAGE_LOCK	((off_t)1 << 40)
+
+/* Each word is stored whole, never by the redo record. */
+struct image_live {
+	_Atomic uint64_t boot[2];	/* the boot that the data belongs to */
+	_Atomic uint64_t size;		/* of the data */
+	_Atomic uint64_t mark;		/* not 0: apply the redo record */
+	_Atomic uint64_t seq;		/* changes made */
+	_Atomic uint64_t n, sum;	/* of the redo record */
+	_Atomic uint64_t saved;		/* the last whole checkpoint */
+	_Atomic uint64_t saved_seq;	/* seq that it holds */
+	_Atomic uint64_t saved_at;	/* mono when one was begun */
+};
+
+struct image_stage {
+	size_t	 off, len;
+	uint64_t *copy;
+};
+
+struct image {
+	struct image *next;		/* of those that SIGBUS looks through */
+	int	 fd;			/* -1: memory only; borrowed */
+	bool	 copy;			/* base is a copy of a remote file */
+	bool	 busy;			/* image_begin waited in vain */
+	volatile sig_atomic_t lost;	/* truncated or damaged: for good */
+	char	*base;			/* NULL: nothing is attached */
+	size_t	 len;			/* mapped */
+	size_t	 size;			/* of the data */
+	uint64_t copied;		/* seq that our copy has */
+	size_t	 nstages, staged;
+	struct image_stage stages[IMAGE_STAGES];
+	uint64_t bytes[IMAGE_RECORD];
+};
+
+/* Map the file fd of len bytes (fd -1: that much memory), or read it if copy.
+ * 0, or -1 with errno. The descriptor must stay open until image_detach,
+ * which takes an image that is not attached. */
+int	image_attach(struct image *im, int fd, size_t len, bool copy);
+void	image_detach(struct image *im);
+
+/* The words, one at a time; a store is also passed on to a remote file. */
+struct image_live *image_live(const struct image *im);
+uint64_t image_load(const _Atomic uint64_t *p);
+void	image_store(struct image *im, _Atomic uint64_t *p, uint64_t v);
+
+/* Pass len bytes at off of the file on to a remote file. */
+void	image_pass(struct image *im, size_t off, size_t len);
+
+/* Under the lock: finish what a killed process began. 0, or -1: the record is
+ * damaged. image_begin does it, too. */
+int	image_finish(struct image *im);
+
+/* As the map_ functions of the same names. */
+int	image_begin(struct image *im);
+void	image_end(struct image *im);
+void	*image_stage(struct image *im, size_t off, size_t len);
+void	image_drop(struct image *im);
+void	image_commit(struct image *im);
+uint64_t image_add(struct image *im, size_t off, uint64_t n);
+uint64_t image_peek(const struct image *im);
+bool	image_peeked(const struct image *im, uint64_t number);
+int	image_grow(struct image *im, size_t size);
+
+#endif

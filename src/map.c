@@ -1,0 +1,584 @@
+#include "map.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image.h"
+#include "lock.h"
+#include "log.h"
+#include "save.h"
+#include "site.h"
+#include "text.h"
+
+#ifndef MAP_BOOT_ID
+#define MAP_BOOT_ID	"/proc/sys/kernel/random/boot_id"
+#endif
+#define MAGIC		"relevoST"
+#define VERSION		1
+#define ENDIAN		0x01020304
+#define LOCK_SAVE	(IMAGE_LOCK + 1)
+#define LOCK_WORKER	(IMAGE_LOCK + 16)
+
+#define OPEN_WAIT_MS	2000
+
+/* The first sector: written once, on the disk before the file is used. */
+struct head {
+	char	 magic[8];
+	uint32_t version, endian;
+	uint64_t layout, nonce;
+	int64_t	 made;			/* wall ms */
+	uint64_t sum;
+};
+static_assert(sizeof(struct head) == 48, "head");
+
+struct map {
+	struct image im;
+	char	*path;
+	int	 fd;			/* -1: memory only */
+	struct head head;		/* as it was when opened */
+	uint64_t boot[2];
+	uint64_t layout;
+	enum map_state state;
+	struct text_time then;
+	dev_t	 dev;
+	ino_t	 ino;
+	int	 worker;		/* -1: none */
+	void	*save;			/* copied, to be flushed */
+	size_t	 save_len;
+	uint64_t save_number, save_seq;
+	char	 why[200];
+};
+
+static struct image_live *
+live(const struct map *m)
+{
+	return image_live(&m->im);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+because(struct map *m, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(m->why, sizeof(m->why), fmt, ap);
+	va_end(ap);
+}
+
+int
+map_begin(struct map *m)
+{
+	return image_begin(&m->im);
+}
+
+void
+map_end(struct map *m)
+{
+	image_end(&m->im);
+}
+
+bool
+map_busy(const struct map *m)
+{
+	return m->im.busy;
+}
+
+void *
+map_stage(struct map *m, size_t off, size_t len)
+{
+	return image_stage(&m->im, off, len);
+}
+
+void
+map_commit(struct map *m)
+{
+	image_commit(&m->im);
+}
+
+void
+map_drop(struct map *m)
+{
+	image_drop(&m->im);
+}
+
+uint64_t
+map_add(struct map *m, size_t off, uint64_t n)
+{
+	return image_add(&m->im, off, n);
+}
+
+uint64_t
+map_peek(const struct map *m)
+{
+	return image_peek(&m->im);
+}
+
+bool
+map_peeked(const struct map *m, uint64_t number)
+{
+	return image_peeked(&m->im, number);
+}
+
+int
+map_grow(struct map *m, size_t size)
+{
+	return image_grow(&m->im, size);
+}
+
+const void *
+map_data(const struct map *m)
+{
+	return m->im.base + IMAGE_DATA;
+}
+
+void *
+map_raw(struct map *m)
+{
+	return m->im.base + IMAGE_DATA;
+}
+
+size_t
+map_size(const struct map *m)
+{
+	return m->im.size;
+}
+
+enum map_state
+map_state(const struct map *m)
+{
+	return m->state;
+}
+
+const struct text_time *
+map_then(const struct map *m)
+{
+	return &m->then;
+}
+
+const char *
+map_why(const struct map *m)
+{
+	return m->fd < 0 ? m->why : NULL;
+}
+
+/* Workers. */
+
+int
+map_claim(struct map *m)
+{
+	int i, k, start = (int)getpid();
+
+	if (m->worker >= 0 || m->fd < 0)
+		return m->fd < 0 ? 0 : m->worker;
+	for (i = 0; i < MAP_WORKERS; i++) {
+		k = (start + i) % MAP_WORKERS;
+		if (lock_try(m->fd, LOCK_WORKER + k) == 0) {
+			m->worker = k;
+			return k;
+		}
+	}
+	return -1;
+}
+
+bool
+map_alive(const struct map *m, int worker)
+{
+	if (m->fd < 0)
+		return worker == 0;
+	if (worker < 0 || worker >= MAP_WORKERS)
+		return false;
+	return worker == m->worker ||
+	    lock_held(m->fd, LOCK_WORKER + worker, 1);
+}
+
+bool
+map_last(struct map *m)
+{
+	if (m->fd < 0)
+		return true;
+	if (m->worker >= 0)
+		lock_drop(m->fd, LOCK_WORKER + m->worker);
+	m->worker = -1;
+	return !lock_held(m->fd, LOCK_WORKER, MAP_WORKERS);
+}
+
+/* Of this boot, or of another one, or not ready yet? */
+static bool
+ours(const struct map *m)
+{
+	return image_load(&live(m)->boot[0]) == m->boot[0] &&
+	    image_load(&live(m)->boot[1]) == m->boot[1];
+}
+
+int
+map_check(struct map *m)
+{
+	struct stat st;
+
+	if (m->fd < 0)
+		return 0;
+	if (m->im.lost || stat(m->path, &st) < 0 || st.st_dev != m->dev ||
+	    st.st_ino != m->ino || st.st_size < (off_t)m->im.len)
+		return -1;
+	if (m->im.copy)
+		return 0;
+	return memcmp(m->im.base, &m->head, sizeof(m->head)) == 0 &&
+	    ours(m) ? 0 : -1;
+}
+
+/* Opening. */
+
+static void
+read_boot(uint64_t boot[2])
+{
+	char id[64];
+	ssize_t n = -1;
+	int fd = open(MAP_BOOT_ID, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		n = read(fd, id, sizeof(id));
+		close(fd);
+	}
+	if (n < 0)
+		n = 0;
+	boot[0] = save_sum(1, id, (size_t)n) | 1;
+	boot[1] = save_sum(2, id, (size_t)n) | 1;
+}
+
+static uint64_t
+head_sum(const struct head *h)
+{
+	return save_sum(3, h, offsetof(struct head, sum));
+}
+
+static bool
+head_good(const struct map *m, const struct head *h)
+{
+	return memcmp(h->magic, MAGIC, 8) == 0 && h->version == VERSION &&
+	    h->endian == ENDIAN && h->layout == m->layout &&
+	    h->sum == head_sum(h);
+}
+
+static int
+save_open(struct map *m, uint64_t number, int flags)
+{
+	char path[4096], why[sizeof(m->why)];
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s.%d", m->path,
+	    (int)(number & 1)) >= (int)sizeof(path))
+		return -1;
+	return site_open(path, flags, &st, why, sizeof(why));
+}
+
+/* Put the newest whole checkpoint into the data; any: of whatever file. */
+static bool
+restore(struct map *m, bool any)
+{
+	struct save_head h, best = { .number = 0 };
+	void *p, *keep = NULL;
+	size_t len, keep_len = 0;
+	bool done;
+	int i, fd;
+
+	for (i = 0; i < 2; i++) {
+		if ((fd = save_open(m, (uint64_t)i, 0)) < 0)
+			continue;
+		p = save_read(fd, &h, &len);
+		close(fd);
+		if (p == NULL || h.layout != m->layout ||
+		    (!any && h.nonce != m->head.nonce) ||
+		    (keep != NULL && (any ? h.wall < best.wall :
+		    h.number < best.number))) {
+			free(p);
+			continue;
+		}
+		free(keep);
+		keep = p;
+		keep_len = len;
+		best = h;
+	}
+	memset(m->im.base + IMAGE_DATA, 0, m->im.size);
+	done = keep != NULL && save_apply(keep, keep_len,
+	    m->im.base + IMAGE_DATA, m->im.size) == 0;
+	free(keep);
+	if (done) {
+		m->then.wall = best.wall;
+		m->then.mono = best.mono;
+		image_store(&m->im, &live(m)->saved, best.number);
+	}
+	return done;
+}
+
+/* Make the empty file fd ours. Space first: a hole on a full disk would be a
+ * SIGBUS later. The head is on the disk before anybody uses the file, so that
+ * a power cut can only tear the data. */
+static int
+create(struct map *m, size_t size, int64_t wall, bool copy)
+{
+	struct head h = { .version = VERSION, .endian = ENDIAN,
+	    .layout = m->layout, .made = wall };
+	int e = posix_fallocate(m->fd, 0, (off_t)(IMAGE_DATA + size));
+
+	if (e == EOPNOTSUPP && copy)
+		e = ftruncate(m->fd, (off_t)(IMAGE_DATA + size)) < 0 ?
+		    errno : 0;
+	if (e != 0) {
+		because(m, "%s: %s", m->path, strerror(e));
+		if (ftruncate(m->fd, 0) < 0)
+			because(m, "%s: %s", m->path, strerror(errno));
+		return -1;
+	}
+	memcpy(h.magic, MAGIC, 8);
+	if (getrandom(&h.nonce, sizeof(h.nonce), 0) != sizeof(h.nonce))
+		h.nonce = (uint64_t)wall ^ (uint64_t)getpid() << 40;
+	h.sum = head_sum(&h);
+	if (site_write(m->fd, &h, sizeof(h), 0) < 0 || fdatasync(m->fd) < 0) {
+		because(m, "%s: %s", m->path, strerror(errno));
+		return -1;
+	}
+	site_sync(m->path);
+	m->head = h;
+	return 0;
+}
+
+/* Under the lock: take what lies there, or what was saved. */
+static void
+examine(struct map *m, bool any)
+{
+	size_t i;
+
+	if (ours(m)) {
+		m->state = MAP_SAME;
+		/* The file is longer if its growing was cut. */
+		m->im.size = image_load(&live(m)->size);
+		m->im.copied = image_load(&live(m)->seq);
+		return;
+	}
+	for (i = 0; i < sizeof(struct image_live) / 8; i++)
+		image_store(&m->im, (_Atomic uint64_t *)(void *)live(m) + i, 0);
+	image_store(&m->im, &live(m)->size, m->im.size);
+	m->state = restore(m, any) ? MAP_RESTORED : MAP_FRESH;
+}
+
+/* Rename what is not ours, so that nothing of it is lost. */
+static int
+set_aside(struct map *m, const char *what, int64_t wall)
+{
+	char to[4096], stamp[24];
+
+	if (lock_held(m->fd, LOCK_WORKER, MAP_WORKERS)) {
+		because(m, "%s: %s, but other processes use it", m->path,
+		    what);
+		return -1;
+	}
+	text_iso(stamp, wall);
+	if (snprintf(to, sizeof(to), "%s.bad-%s", m->path, stamp) >=
+	    (int)sizeof(to) || rename(m->path, to) < 0) {
+		because(m, "%s: %s, and it cannot be renamed", m->path, what);
+		return -1;
+	}
+	log_msg(LOG_WARN, "state_set_aside", "%s: %s; kept as %s", m->path,
+	    what, to);
+	return 0;
+}
+
+/* What is wrong with the file m->fd of n bytes, or NULL. */
+static const char *
+wrong(struct map *m, off_t n)
+{
+	if (n < IMAGE_DATA + 8 || n > (off_t)(IMAGE_DATA + IMAGE_MAX) ||
+	    n % 8 != 0)
+		return "not a state file (its length)";
+	if (site_read(m->fd, &m->head, sizeof(m->head), 0) < 0)
+		return "cannot be read";
+	if (memcmp(m->head.magic, MAGIC, 8) != 0)
+		return "not a state file";
+	if (m->head.sum != head_sum(&m->head))
+		return "its head is damaged";
+	if (!head_good(m, &m->head))
+		return "made by another version";
+	return NULL;
+}
+
+static void
+leave(struct map *m)
+{
+	image_detach(&m->im);
+	if (m->fd >= 0)
+		close(m->fd);
+	m->fd = -1;
+	m->worker = -1;
+}
+
+enum { USED, AGAIN, FAILED };
+
+/* Attach the file that the path leads to now, or make it. */
+static int
+open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
+{
+	struct stat st, now;
+	const char *what = NULL;
+	bool copy;
+	off_t n;
+
+	if ((m->fd = site_open(m->path, O_CREAT, &st, m->why,
+	    sizeof(m->why))) < 0)
+		return FAILED;
+	if (lock_wait(m->fd, IMAGE_LOCK, OPEN_WAIT_MS) < 0) {
+		because(m, "%s: the lock: %s", m->path, strerror(errno));
+		return FAILED;
+	}
+	/* It may have been set aside or made while we waited. */
+	if (stat(m->path, &now) < 0 || now.st_ino != st.st_ino ||
+	    now.st_dev != st.st_dev || fstat(m->fd, &st) < 0)
+		return AGAIN;
+	m->dev = st.st_dev;
+	m->ino = st.st_ino;
+	copy = w->copy || site_remote(m->fd);
+	n = st.st_size;
+	if (n == 0) {
+		if (create(m, w->size, wall, copy) < 0)
+			return FAILED;
+		n = (off_t)(IMAGE_DATA + w->size);
+	} else
+		what = wrong(m, n);
+	if (what == NULL) {
+		if (image_attach(&m->im, m->fd, (size_t)n, copy) < 0) {
+			because(m, "%s: %s", m->path, strerror(errno));
+			return FAILED;
+		}
+		if (ours(m) && (image_load(&live(m)->size) > m->im.size ||
+		    image_load(&live(m)->size) % 8 != 0 ||
+		    image_finish(&m->im) < 0))
+			what = "its redo record is damaged";
+	}
+	if (what == NULL) {
+		examine(m, *any);
+		return m->im.lost ? AGAIN : USED;
+	}
+	*any = true;
+	return set_aside(m, what, wall) < 0 ? FAILED : AGAIN;
+}
+
+struct map *
+map_open(const struct map_want *w, const struct text_time *now)
+{
+	struct map *m;
+	bool any = false;
+	int i, r = AGAIN;
+
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return NULL;
+	m->fd = -1;
+	m->worker = -1;
+	m->layout = w->layout;
+	read_boot(m->boot);
+	because(m, "no state file is configured");
+	if (w->path != NULL && (m->path = strdup(w->path)) == NULL)
+		goto fail;
+	for (i = 0; m->path != NULL && i < 20 && r == AGAIN; i++) {
+		r = open_once(m, w, &any, now->wall);
+		if (r == USED)
+			return m;
+		leave(m);
+	}
+	if (r == AGAIN && m->path != NULL)
+		because(m, "%s is replaced all the time", m->path);
+	m->state = MAP_FRESH;
+	if (image_attach(&m->im, -1, IMAGE_DATA + w->size, false) == 0)
+		return m;
+fail:
+	map_close(m);
+	return NULL;
+}
+
+void
+map_ready(struct map *m)
+{
+	if (m->fd < 0)
+		return;
+	image_pass(&m->im, 0, m->im.len);
+	image_store(&m->im, &live(m)->boot[0], m->boot[0]);
+	image_store(&m->im, &live(m)->boot[1], m->boot[1]);
+}
+
+void
+map_close(struct map *m)
+{
+	if (m == NULL)
+		return;
+	leave(m);
+	free(m->save);
+	free(m->path);
+	free(m);
+}
+
+/* Checkpoints. */
+
+int64_t
+map_stale(const struct map *m, const struct text_time *now)
+{
+	const struct image_live *l = live(m);
+	int64_t age;
+
+	if (m->fd < 0 || m->im.copy ||
+	    image_load(&l->seq) == image_load(&l->saved_seq))
+		return -1;
+	age = now->mono - (int64_t)image_load(&l->saved_at);
+	return age < 0 ? INT64_MAX : age;
+}
+
+int
+map_save(struct map *m, const struct text_time *now,
+    const struct save_range *r, size_t n)
+{
+	struct save_head h = { .nonce = m->head.nonce, .layout = m->layout,
+	    .wall = now->wall, .mono = now->mono };
+
+	if (m->fd < 0 || m->im.copy || lock_try(m->fd, LOCK_SAVE) < 0)
+		return -1;
+	h.number = image_load(&live(m)->saved) + 1;
+	free(m->save);
+	m->save = save_make(&h, m->im.base + IMAGE_DATA, r, n, &m->save_len);
+	m->save_number = h.number;
+	m->save_seq = image_load(&live(m)->seq);
+	image_store(&m->im, &live(m)->saved_at, (uint64_t)now->mono);
+	if (m->save != NULL)
+		return 0;
+	lock_drop(m->fd, LOCK_SAVE);
+	return -1;
+}
+
+int
+map_flush(struct map *m)
+{
+	int fd, r = -1;
+
+	if (m->save == NULL || m->fd < 0)
+		return -1;
+	fd = save_open(m, m->save_number, O_CREAT);
+	if (fd >= 0)
+		r = save_write(fd, m->save, m->save_len);
+	if (r == 0 && m->save_number <= 2)
+		site_sync(m->path);
+	/* Nobody else writes these words while LOCK_SAVE is ours. */
+	if (r == 0) {
+		image_store(&m->im, &live(m)->saved, m->save_number);
+		image_store(&m->im, &live(m)->saved_seq, m->save_seq);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(m->save);
+	m->save = NULL;
+	lock_drop(m->fd, LOCK_SAVE);
+	return r;
+}

@@ -1,0 +1,307 @@
+/* Eight processes take and settle against shared limits while they are killed
+ * at random instants. At the end every lease is settled or abandoned exactly
+ * once, no window was ever above its limit, and the limits were used up.
+ *
+ *	kill [kills [seed]]
+ *
+ * Time runs 240 times as fast as real time, so a minute passes in 250 ms. Each
+ * admission is written down with the second under which the ledger counted it;
+ * what was written is then checked against every position of each window. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../src/ledger.c"
+
+#define SPEED		240
+#define PROCS		8
+#define EVENTS		4000000
+#define T0		1795219200000LL
+
+/* FREE has no limit: it keeps the processes in the ledger's code, where the
+ * kills are to land. */
+enum { BY_REQUESTS, BY_TOKENS, BY_HOUR, AT_ONCE, FREE, LANES };
+
+struct event {
+	_Atomic uint32_t sec;		/* 0: not taken */
+	_Atomic uint32_t tokens;
+	uint32_t lane;
+};
+
+struct shared {
+	_Atomic uint64_t events, taken, settled;
+	struct event event[EVENTS];
+};
+
+static struct shared *sh;
+static struct timespec base;
+static struct config cfg;
+static struct config_provider provider;
+static struct config_key key;
+static struct config_model model[LANES];
+static struct config_lane lane[LANES];
+static struct config_alias alias;
+
+static void
+configure(char *state)
+{
+	static char *ids[LANES] = { "requests", "tokens", "hour", "once",
+	    "free" };
+	int i, l;
+
+	for (l = 0; l < CONFIG_LIMITS; l++) {
+		provider.limits.max[l] = CONFIG_NONE;
+		provider.key_limits.max[l] = CONFIG_NONE;
+		for (i = 0; i < LANES; i++)
+			model[i].limits.max[l] = CONFIG_NONE;
+	}
+	model[BY_REQUESTS].limits.max[CONFIG_RPM] = 30;
+	model[BY_TOKENS].limits.max[CONFIG_TPM] = 6000;
+	model[BY_HOUR].limits.max[CONFIG_RPH] = 900;
+	model[BY_HOUR].limits.max[CONFIG_RPM] = 60;
+	model[AT_ONCE].limits.max[CONFIG_CONCURRENCY] = 2;
+	for (i = 0; i < LANES; i++) {
+		model[i].id = ids[i];
+		lane[i].model = (uint16_t)i;
+	}
+	strcpy(key.name, "k-0123456789ab");
+	provider.name = "p";
+	provider.keys = &key;
+	provider.nkeys = 1;
+	provider.day = CONFIG_DAY_ROLLING;
+	alias.name = "auto";
+	cfg.state = state;
+	cfg.providers = &provider;
+	cfg.nproviders = 1;
+	cfg.models = model;
+	cfg.nmodels = LANES;
+	cfg.lanes = lane;
+	cfg.nlanes = LANES;
+	cfg.aliases = &alias;
+	cfg.naliases = 1;
+}
+
+static struct text_time
+fast(void)
+{
+	struct timespec ts;
+	int64_t us;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	us = (ts.tv_sec - base.tv_sec) * 1000000LL +
+	    (ts.tv_nsec - base.tv_nsec) / 1000;
+	us = us * SPEED / 1000;
+	return (struct text_time){ T0 + us, 1000000 + us };
+}
+
+static void
+chat(struct ledger *l, unsigned *seed)
+{
+	struct ledger_end e = { .counted = true, .first_ms = 5 };
+	struct text_time t = fast();
+	struct quota_answer why;
+	struct event *ev;
+	uint64_t id, i;
+	size_t on = (size_t)rand_r(seed) % (LANES * 4);
+	uint32_t tokens;
+
+	if (on >= LANES)
+		on = FREE;
+	tokens = on == BY_TOKENS ? 100 : 10 + (uint32_t)rand_r(seed) % 500;
+	if (ledger_take(l, &t, on, LEDGER_NOBODY, tokens, &id, &why) < 0) {
+		usleep(200);
+		return;
+	}
+	i = atomic_fetch_add(&sh->events, 1);
+	if (i >= EVENTS)
+		_exit(3);
+	ev = &sh->event[i];
+	ev->lane = (uint32_t)on;
+	ev->tokens = tokens;
+	ev->sec = slot_lease(&l->b.t, id & 0xffff)->sec;
+	atomic_fetch_add(&sh->taken, 1);
+	if (on != FREE && rand_r(seed) % 4 == 0)
+		usleep((unsigned)rand_r(seed) % 2000);
+	if (on != BY_TOKENS)
+		tokens = tokens / 2 + (uint32_t)rand_r(seed) % (tokens / 2);
+	e.prompt = tokens / 2;
+	e.completion = tokens - tokens / 2;
+	ev->tokens = tokens;
+	t = fast();
+	ledger_settle(l, &t, id, &e);
+	atomic_fetch_add(&sh->settled, 1);
+}
+
+static void
+child(unsigned seed)
+{
+	struct text_time t = fast();
+	struct ledger *l = ledger_open(&cfg, &t);
+	int64_t ticked = 0;
+
+	if (l == NULL || ledger_health(l) != NULL) {
+		fprintf(stderr, "child: %s\n", l ? ledger_health(l) : "-");
+		_exit(2);
+	}
+	for (;;) {
+		chat(l, &seed);
+		t = fast();
+		if (t.mono - ticked > 12000) {
+			ticked = t.mono;
+			ledger_tick(l, &t);
+			if (ledger_health(l) != NULL)
+				_exit(4);
+		}
+	}
+}
+
+/* The most in any `span` consecutive seconds of one lane. */
+static int64_t
+peak(int on, uint32_t span, bool tokens, uint32_t lo, uint32_t hi)
+{
+	uint64_t n = atomic_load(&sh->events), i;
+	int64_t *sum, run = 0, most = 0;
+	uint32_t s;
+
+	sum = calloc(hi - lo + 2, sizeof(*sum));
+	for (i = 0; i < n; i++) {
+		if ((int)sh->event[i].lane == on && sh->event[i].sec != 0)
+			sum[sh->event[i].sec - lo] += tokens ?
+			    sh->event[i].tokens : 1;
+	}
+	for (s = 0; s <= hi - lo; s++) {
+		run += sum[s];
+		if (s >= span)
+			run -= sum[s - span];
+		if (run > most)
+			most = run;
+	}
+	free(sum);
+	return most;
+}
+
+static int64_t
+total(int on, bool tokens)
+{
+	uint64_t n = atomic_load(&sh->events), i;
+	int64_t sum = 0;
+
+	for (i = 0; i < n; i++) {
+		if ((int)sh->event[i].lane == on && sh->event[i].sec != 0)
+			sum += tokens ? sh->event[i].tokens : 1;
+	}
+	return sum;
+}
+
+static int
+judge(long kills, long odd, double seconds)
+{
+	struct text_time t = fast();
+	struct ledger *l = ledger_open(&cfg, &t);
+	const struct slot_head *h;
+	uint64_t n = atomic_load(&sh->events), i;
+	uint32_t lo = UINT32_MAX, hi = 0;
+	int64_t rpm, tpm, rph, hrpm;
+	double minutes = seconds * SPEED / 60, used, usedt;
+	double least = minutes >= 60 ? 0.95 : 0.80;
+	struct buf b;
+	int bad = 0;
+
+	buf_init(&b, 1 << 20);
+	ledger_tick(l, &t);
+	for (i = 0; i < n; i++) {
+		if (sh->event[i].sec == 0)
+			continue;
+		lo = sh->event[i].sec < lo ? sh->event[i].sec : lo;
+		hi = sh->event[i].sec > hi ? sh->event[i].sec : hi;
+	}
+	/* Two uses in one window are at most its length apart, so their
+	 * seconds differ by no more than its length. */
+	rpm = peak(BY_REQUESTS, 61, false, lo, hi);
+	tpm = peak(BY_TOKENS, 61, true, lo, hi);
+	rph = peak(BY_HOUR, 3601, false, lo, hi);
+	hrpm = peak(BY_HOUR, 61, false, lo, hi);
+	/* The first minute is free of its past: one limit more. A short run is
+	 * dominated by the minute that its end cuts. */
+	used = (double)total(BY_REQUESTS, false) / (30 * (minutes + 1));
+	usedt = (double)total(BY_TOKENS, true) / (6000 * (minutes + 1));
+	h = slot_head(&l->b.t);
+	bad |= ledger_verify(l, &t, &b) != 0;
+	bad |= h->taken != h->settled + h->abandoned || n == 0;
+	bad |= h->taken < sh->taken || h->taken > sh->taken +
+	    (uint64_t)kills + PROCS;
+	bad |= h->settled < sh->settled || h->settled > sh->settled +
+	    (uint64_t)kills + PROCS;
+	bad |= h->abandoned > (uint64_t)kills + PROCS;
+	bad |= rpm > 30 || tpm > 6000 || rph > 900 || hrpm > 60;
+	bad |= used < least || usedt < least || odd != 0;
+	printf("kill: %s: %ld kills in %.1f s, %llu leases = %llu settled + "
+	    "%llu abandoned; peaks rpm %lld/30 tpm %lld/6000 rph %lld/900; "
+	    "used %.1f %% rpm %.1f %% tpm; %ld ended by themselves\n",
+	    bad ? "FAILED" : "ok", kills, seconds,
+	    (unsigned long long)h->taken, (unsigned long long)h->settled,
+	    (unsigned long long)h->abandoned, (long long)rpm, (long long)tpm,
+	    (long long)rph, 100 * used, 100 * usedt, odd);
+	if (bad)
+		printf("%s", buf_str(&b));
+	buf_release(&b);
+	ledger_close(l);
+	return bad;
+}
+
+static pid_t
+spawn(unsigned seed)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		child(seed);
+	return pid;
+}
+
+int
+main(int argc, char **argv)
+{
+	long kills = argc > 1 ? atol(argv[1]) : 2000, i, odd = 0;
+	unsigned seed = argc > 2 ? (unsigned)atol(argv[2]) :
+	    (unsigned)time(NULL);
+	char dir[] = "/tmp/relevo_killXXXXXX", path[64], cmd[96];
+	pid_t pid[PROCS];
+	double seconds;
+	int st, bad;
+	unsigned k;
+
+	if (mkdtemp(dir) == NULL)
+		return 2;
+	snprintf(path, sizeof(path), "%s/state", dir);
+	configure(path);
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (sh == MAP_FAILED)
+		return 2;
+	clock_gettime(CLOCK_BOOTTIME, &base);
+	for (k = 0; k < PROCS; k++)
+		pid[k] = spawn(seed + k);
+	for (i = 0; i < kills; i++) {
+		usleep(1000 + (unsigned)rand_r(&seed) % 18000);
+		k = (unsigned)rand_r(&seed) % PROCS;
+		kill(pid[k], SIGKILL);
+		waitpid(pid[k], &st, 0);
+		odd += !WIFSIGNALED(st) || WTERMSIG(st) != SIGKILL;
+		pid[k] = spawn(seed + (unsigned)i);
+	}
+	for (k = 0; k < PROCS; k++) {
+		kill(pid[k], SIGKILL);
+		waitpid(pid[k], &st, 0);
+		odd += !WIFSIGNALED(st) || WTERMSIG(st) != SIGKILL;
+	}
+	seconds = (double)(fast().mono - 1000000) / SPEED / 1000;
+	bad = judge(kills, odd, seconds);
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+	return bad | (system(cmd) != 0);
+}
