@@ -1,0 +1,148 @@
+/* ledger: what processes share: slots, leases, take, settle, observe, view.
+ *
+ * Every function but ledger_open takes its time as an argument, waits for the
+ * file's lock at most a bounded time (100 ms, then it goes on without the file
+ * and says so), and never fails in a way that a request could notice: a broken
+ * file is set aside, service goes on with counters in memory, and
+ * ledger_health tells. */
+#ifndef LEDGER_H
+#define LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quota.h"
+
+struct buf;
+struct config;
+struct text_time;
+
+struct ledger;
+
+#define LEDGER_NOBODY	SIZE_MAX	/* no client */
+
+/* Open cfg->state, made if it is not there, and find or make the slot of each
+ * scope of cfg. cfg is borrowed as long as the ledger lives. Blocks for files
+ * and the lock. NULL only when memory is out: trouble with the file gives a
+ * ledger in memory, and ledger_health says why. A ledger belongs to the
+ * process that opened it: open after fork. */
+struct ledger *ledger_open(const struct config *cfg,
+    const struct text_time *now);
+
+/* Checkpoint, give up this process's worker slot, unmap. Takes NULL. Leases
+ * still open are settled at their estimate. */
+void	ledger_close(struct ledger *l);
+
+/* NULL when the state file is in use and sound; else a sentence about what is
+ * wrong, owned by l. */
+const char *ledger_health(const struct ledger *l);
+
+/* Take one request of `tokens` (estimate) from every window of every scope of
+ * the lane and of the client, all or nothing. 0 and *lease, or -1 and *why. A
+ * lease is this process's until it is settled; if the process dies, another
+ * settles it at its estimate. */
+int	ledger_take(struct ledger *l, const struct text_time *now, size_t lane,
+	    size_t client, int64_t tokens, uint64_t *lease,
+	    struct quota_answer *why);
+
+/* How an attempt ended. */
+struct ledger_end {
+	bool	 counted;	/* the provider counts it as a request */
+	bool	 failed;	/* the lane failed (not the request's fault) */
+	bool	 fallback;	/* another lane was tried before this one */
+	int64_t	 prompt;	/* tokens; both -1: unknown, the estimate stays,
+				 * or none of it if it is not counted */
+	int64_t	 completion;
+	int64_t	 first_ms;	/* time to first content; -1 none */
+};
+
+/* The estimate out, what was really used in, counters up, the lease closed:
+ * one step, exactly once. A lease that is not open is ignored. */
+void	ledger_settle(struct ledger *l, const struct text_time *now,
+	    uint64_t lease, const struct ledger_end *end);
+
+/* The scope of a bar or an observation, seen from a lane. */
+enum ledger_scope {
+	LEDGER_LANE,		/* the model on this key */
+	LEDGER_MODEL,		/* the model on every key of the provider */
+	LEDGER_KEY,		/* every model on this key */
+	LEDGER_ACCOUNT		/* the whole provider */
+};
+
+/* What the provider said of its limits corrects the count: the stricter wins
+ * until its reset. */
+void	ledger_observe(struct ledger *l, const struct text_time *now,
+	    size_t lane, enum ledger_scope scope,
+	    const struct quota_seen *seen, size_t n);
+
+/* Admit nothing from this scope until `until` (wall ms); an earlier bar that
+ * lasts longer stays. */
+void	ledger_bar(struct ledger *l, const struct text_time *now, size_t lane,
+	    enum ledger_scope scope, enum quota_reason reason, int64_t until);
+
+/* The next number of a rotation: 0, 1, 2 ... over all processes. name: an
+ * alias, by its index in the config. */
+uint64_t ledger_turn(struct ledger *l, size_t alias);
+
+/* The number that ledger_turn would give now. */
+uint64_t ledger_turn_now(struct ledger *l, size_t alias);
+
+/* Lines of those who wait for room, over all processes (see line.h). A line is
+ * any number but 0 that those who want the same give. ledger_ahead: how many
+ * are before this ticket; ticket 0: all of the line. ledger_join: take a
+ * place, *ticket 0 before, or keep it; due: the mono time at which it will
+ * look again. With no place left *ticket stays 0. ledger_leave takes 0. */
+size_t	ledger_ahead(struct ledger *l, const struct text_time *now,
+	    uint64_t line, uint64_t ticket);
+void	ledger_join(struct ledger *l, const struct text_time *now,
+	    uint64_t line, uint64_t *ticket, int64_t due);
+void	ledger_leave(struct ledger *l, uint64_t ticket);
+size_t	ledger_waiting(const struct ledger *l);	/* in all lines */
+
+/* How the lanes look now to a request of `tokens`; views[i] belongs to lane
+ * lanes[i]. Takes the lock once. */
+void	ledger_view(struct ledger *l, const struct text_time *now,
+	    const uint16_t *lanes, size_t n, size_t client, int64_t tokens,
+	    struct quota_view *views);
+
+/* Counters of one scope for /usage. */
+struct ledger_counts {
+	int64_t	requests, tokens, failures;	/* since the file was made */
+	int64_t	requests_today, tokens_today;	/* provider's day */
+	int64_t	day_start;			/* wall ms */
+	int64_t	last_used;			/* wall ms; 0 never */
+	int64_t	first_ms;			/* average; 0 unknown */
+	int32_t	inflight;
+	struct quota_answer bar;		/* QUOTA_OPEN: none */
+};
+
+enum ledger_kind { LEDGER_K_ACCOUNT, LEDGER_K_KEY, LEDGER_K_LANE,
+    LEDGER_K_CLIENT };
+
+/* Read one scope: index is a provider's, a lane's or a client's index; a key
+ * is named by any lane that uses it. Up to CONFIG_LIMITS rows; their number,
+ * or 0. Windows without a limit and without a use give no row. */
+size_t	ledger_report(struct ledger *l, const struct text_time *now,
+	    enum ledger_kind kind, size_t index, struct ledger_counts *counts,
+	    struct quota_row rows[CONFIG_LIMITS]);
+
+/* Rates learned for a lane's prompt estimate: tokens = overhead + k * E.
+ * learn: E is the raw estimate, real what the provider reported. */
+int64_t	ledger_estimate(struct ledger *l, size_t lane, int64_t raw);
+void	ledger_learn(struct ledger *l, size_t lane, int64_t raw, int64_t real);
+
+/* Housekeeping, to be called about once a second: settles leases of dead
+ * processes, checkpoints every 2 s, notices a replaced or truncated file and
+ * attaches again. */
+void	ledger_tick(struct ledger *l, const struct text_time *now);
+
+/* For `relevo state`. Each: 0, or -1 with a sentence in out. */
+int	ledger_dump(struct ledger *l, const struct text_time *now,
+	    struct buf *out);		/* JSON */
+int	ledger_verify(struct ledger *l, const struct text_time *now,
+	    struct buf *out);		/* every invariant; what is broken */
+int	ledger_reset(struct ledger *l, const struct text_time *now,
+	    const char *name, struct buf *out);	/* NULL: all scopes */
+
+#endif

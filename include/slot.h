@@ -1,0 +1,183 @@
+/* slot: the tables in the state file: slots by name, leases, aliases' turns.
+ *
+ * Knows where things lie and who owns them; quota knows what they mean, map
+ * how they change. Everything but the reading functions is under the
+ * file's lock. Indices read from the file are checked before use: a damaged
+ * file may miscount, never crash. */
+#ifndef SLOT_H
+#define SLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quota.h"
+
+struct config;
+struct map;
+struct text_time;
+
+#define SLOT_NONE	UINT32_MAX
+#define SLOT_LEASES	4096		/* open at once, all processes */
+#define SLOT_PLACES	1024		/* in line at once, all processes */
+#define SLOT_SCOPES	4		/* of a lease */
+
+/* The head of the tables. Counts since the file was made; taken is settled +
+ * abandoned + open. */
+struct slot_head {
+	uint64_t nslots, naliases;
+	uint64_t free;			/* first free lease + 1; 0 none */
+	uint64_t top;			/* leases ever used */
+	uint64_t gen;			/* of the last lease */
+	uint64_t taken, settled, abandoned, fallbacks;
+	uint64_t waiting;		/* places taken in all lines */
+	uint64_t ticket;		/* of the last place */
+	uint64_t spare[5];
+};
+
+struct slot_lease {
+	uint32_t gen;
+	uint16_t owner;			/* worker + 1; 0: free */
+	uint16_t owner_gen;
+	uint16_t slot[SLOT_SCOPES];	/* + 1; 0 none */
+	uint32_t tokens;		/* reserved; of a free one: the next */
+	uint32_t sec;			/* window_mark, shared */
+	uint8_t	 serial[SLOT_SCOPES];
+	uint32_t wall;			/* s, when it was taken */
+};
+
+/* A place in a line of those who wait for room; see line.h. */
+struct slot_place {
+	uint64_t ticket;		/* 0: free */
+	uint64_t line;
+	int64_t	 due;			/* mono ms: when its owner looks next */
+	uint16_t owner;			/* worker + 1 */
+	uint16_t owner_gen;
+	uint32_t spare;
+};
+
+/* A scope of the config, and where it is in the file at present. */
+struct slot_scope {
+	uint64_t hash[2];
+	uint32_t slot;			/* checked by hash before each use */
+	uint32_t requests;		/* taken while there was no file */
+	int64_t	 tokens;
+	struct window_rule rule;
+};
+
+struct slot_table {
+	const struct config *cfg;
+	struct map *map;
+	struct slot_scope *scopes;	/* accounts, keys, lanes, clients */
+	size_t	 nscopes, keys, lanes, clients;	/* where each kind begins */
+	size_t	*key;			/* a provider's first key */
+	uint64_t (*alias)[2];		/* hashes */
+	uint32_t *turn;			/* their place, SLOT_NONE */
+	uint64_t *own_turn;		/* when they have none */
+	size_t	 naliases;
+	int	 worker;
+	uint16_t gen;			/* of our worker number */
+	uint16_t epoch;			/* of the present map */
+	uint16_t epochs;		/* given out */
+	uint16_t away;			/* of the map that was detached */
+};
+
+/* Names and hashes of all scopes of cfg, which is borrowed. 0 or -1 (memory).
+ * slot_release takes a zeroed or released t. */
+int	slot_init(struct slot_table *t, const struct config *cfg);
+void	slot_release(struct slot_table *t);
+
+/* Open cfg->state (path NULL: memory), find or make all slots, and put it in
+ * place of the present map, which is closed; if the file is new and the old one
+ * sound, with the old one's counts. 0, or -1 when memory is out and everything
+ * is as it was. Blocks. */
+int	slot_attach(struct slot_table *t, const char *path,
+	    const struct text_time *now);
+
+/* The same in memory, with a copy of the present map's data; the present map
+ * is handed to the caller. NULL when memory is out. */
+struct map *slot_detach(struct slot_table *t, const struct text_time *now);
+/* Back to the map that slot_detach gave; what was taken in memory is charged
+ * to it. Under m's lock, which the caller has and keeps. */
+void	slot_return(struct slot_table *t, struct map *m,
+	    const struct text_time *now);
+
+/* The scopes of a lane and a client (SIZE_MAX: none), as indices of
+ * t->scopes; their number, at most SLOT_SCOPES. */
+size_t	slot_scopes(const struct slot_table *t, size_t lane, size_t client,
+	    size_t scope[SLOT_SCOPES]);
+size_t	slot_key(const struct slot_table *t, size_t lane);
+
+/* Under the lock: the slot of a scope in place, made if it is gone. Never
+ * NULL while t->map lives in memory; NULL when the file is full. */
+const struct quota_slot *slot_at(struct slot_table *t, size_t scope,
+	    const struct text_time *now);
+/* The same staged for a change; and the head, and slot number i. */
+struct quota_slot *slot_stage(struct slot_table *t, size_t scope,
+	    const struct text_time *now);
+struct slot_head *slot_stage_head(struct slot_table *t);
+struct quota_slot *slot_stage_index(struct slot_table *t, uint32_t i);
+
+/* Reading in place; also without the lock, between map_peek and map_peeked,
+ * when a slot may be torn. NULL out of range. */
+const struct slot_head *slot_head(const struct slot_table *t);
+const struct quota_slot *slot_index(const struct slot_table *t, uint32_t i);
+const struct slot_lease *slot_lease(const struct slot_table *t, uint32_t i);
+/* Where the scope was when last seen; NULL when it has moved. */
+const struct quota_slot *slot_look(const struct slot_table *t, size_t scope);
+
+/* Stage a lease that is free, taken off the free list; *index. NULL: full. */
+struct slot_lease *slot_lease_new(struct slot_table *t, uint32_t *index);
+/* Stage an open lease i and put it on the free list. */
+void	slot_lease_free(struct slot_table *t, uint32_t i);
+
+/* End lease i as of `now`, in a transaction of its own: at its estimate when
+ * end is NULL (abandoned), else as end says. */
+struct slot_end {
+	bool	 counted, failed, fallback;
+	int64_t	 tokens;		/* -1: the estimate stays */
+	int64_t	 first_ms;
+};
+void	slot_settle(struct slot_table *t, const struct text_time *now,
+	    uint32_t i, const struct slot_end *end);
+
+/* End the leases of dead processes; their number. */
+size_t	slot_sweep(struct slot_table *t, const struct text_time *now);
+
+/* The rule of slot i if it is of this config, else one without limits. */
+const struct window_rule *slot_rule(const struct slot_table *t,
+	    const struct quota_slot *s);
+
+/* An alias's present number, and n more for the next. */
+uint64_t slot_turn(struct slot_table *t, size_t alias, uint64_t n);
+
+/* Place i of the lines, in place and staged. NULL out of range. */
+const struct slot_place *slot_place(const struct slot_table *t, uint32_t i);
+struct slot_place *slot_stage_place(struct slot_table *t, uint32_t i);
+
+/* Copy for a checkpoint, if one is due: nothing is written yet. Under the
+ * lock. Whether map_flush is to be called after it. */
+bool	slot_save(struct slot_table *t, const struct text_time *now,
+	    int64_t age);
+
+/* Where the tables lie, for the parts of this module. Slots are last, so that
+ * they can grow, by SLOT_STEP at least. */
+#define SLOT_STEP	32
+#define SLOT_WORKERS_OFF	sizeof(struct slot_head)
+
+size_t	slot_lease_off(uint64_t naliases);
+size_t	slot_slots_off(uint64_t naliases);
+size_t	slot_whole(uint64_t nslots, uint64_t naliases);
+
+/* A number that changes with any of the structs. */
+uint64_t slot_layout(void);
+
+/* Whether a head's numbers fit in a file of this size. */
+bool	slot_sane(const struct slot_head *h, size_t size);
+
+/* Find or make the slots of all scopes and aliases. 0, or -1: no room. */
+int	slot_resolve(struct slot_table *t, const struct text_time *now);
+
+struct slot_lease *slot_stage_lease(struct slot_table *t, uint32_t i);
+
+#endif

@@ -1,0 +1,311 @@
+#include "book.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "line.h"
+#include "log.h"
+#include "map.h"
+#include "slot.h"
+#include "text.h"
+
+#define SAVE_MS		2000
+
+/* A lease of the file that ended while the file was out of reach. */
+struct book_ended {
+	uint32_t gen, index;
+	struct slot_end end;
+};
+
+/* The file is gone or stuck: go on in memory with what is known. A lock that
+ * is held for 100 ms belongs to a stopped process; the file stays open beside
+ * and our leases in it stay alive until the lock is free again. */
+static void
+fall_back(struct book *b)
+{
+	bool busy = map_busy(b->t.map);
+	struct map *old;
+
+	if ((old = slot_detach(&b->t, &b->now)) == NULL)
+		return;
+	snprintf(b->why, sizeof(b->why), "%s: %s; counting in memory",
+	    b->cfg->state, busy ? "its lock is held too long" :
+	    "truncated or damaged while in use");
+	log_msg(LOG_WARN, busy ? "state_busy" : "state_lost", "%s", b->why);
+	if (busy)
+		b->away = old;
+	else
+		map_close(old);
+}
+
+/* Memory has no lock that could fail, so the second try succeeds, but for a
+ * process without memory. */
+int
+book_begin(struct book *b, const struct text_time *now)
+{
+	b->now = *now;
+	if (map_begin(b->t.map) == 0)
+		return 0;
+	fall_back(b);
+	return map_begin(b->t.map);
+}
+
+void
+book_end(struct book *b)
+{
+	map_end(b->t.map);
+}
+
+void
+book_heal(struct book *b, size_t scope)
+{
+	struct quota_slot *s = slot_stage(&b->t, scope, &b->now);
+
+	if (s == NULL)
+		return;
+	window_heal(&s->windows, b->t.scopes[scope].rule.day, &b->now);
+	map_commit(b->t.map);
+}
+
+/* Views only read: what they would refuse for ever is mended here. */
+static void
+heal_all(struct book *b)
+{
+	const struct quota_slot *s;
+	size_t i;
+
+	for (i = 0; i < b->t.nscopes; i++) {
+		s = slot_look(&b->t, i);
+		if (s != NULL && window_astray(&s->windows, &b->now))
+			book_heal(b, i);
+	}
+}
+
+int
+book_open(struct book *b, const struct config *cfg,
+    const struct text_time *now)
+{
+	*b = (struct book){ .cfg = cfg, .now = *now };
+	if (slot_init(&b->t, cfg) < 0 ||
+	    slot_attach(&b->t, cfg->state, now) < 0) {
+		slot_release(&b->t);
+		return -1;
+	}
+	if (book_begin(b, now) == 0) {
+		heal_all(b);
+		book_end(b);
+	}
+	return 0;
+}
+
+const char *
+book_health(const struct book *b)
+{
+	if (map_why(b->t.map) == NULL)
+		return NULL;
+	return b->why[0] != '\0' ? b->why : map_why(b->t.map);
+}
+
+/* Our own open leases end with us. */
+static void
+settle_own(struct book *b)
+{
+	const struct slot_lease *s;
+	uint64_t top = slot_head(&b->t)->top;
+	uint32_t i;
+
+	for (i = 0; i < top && (s = slot_lease(&b->t, i)) != NULL; i++) {
+		if (s->owner == b->t.worker + 1 && s->owner_gen == b->t.gen)
+			slot_settle(&b->t, &b->now, i, NULL);
+	}
+}
+
+/* The last process to leave writes a checkpoint; others only when one is due,
+ * or each CGI request would wait for the disk. */
+static void
+checkpoint(struct book *b, bool leaving)
+{
+	bool due;
+
+	if (leaving && map_last(b->t.map)) {
+		if (map_begin(b->t.map) < 0)
+			return;
+		due = slot_save(&b->t, &b->now, 0);
+		map_end(b->t.map);
+	} else {
+		if (map_stale(b->t.map, &b->now) < SAVE_MS ||
+		    map_begin(b->t.map) < 0)
+			return;
+		due = slot_save(&b->t, &b->now, SAVE_MS);
+		map_end(b->t.map);
+	}
+	if (!due)
+		return;
+	due = map_flush(b->t.map) < 0;
+	if (due && !b->unsaved)		/* once, not every 2 s */
+		log_msg(LOG_WARN, "state_not_saved", "%s: no checkpoint can"
+		    " be written; a power cut would lose counts",
+		    b->cfg->state);
+	b->unsaved = due;
+}
+
+void
+book_close(struct book *b)
+{
+	if (map_begin(b->t.map) == 0) {
+		settle_own(b);
+		book_end(b);
+	}
+	checkpoint(b, true);
+	map_close(b->away);
+	slot_release(&b->t);
+	free(b->ended);
+}
+
+uint64_t
+book_lease(const struct book *b, uint32_t gen, uint32_t i)
+{
+	return (uint64_t)gen << 32 | (uint32_t)b->t.epoch << 16 | i;
+}
+
+/* Remember for later; without memory the lease ends with this process. */
+static void
+remember(struct book *b, uint32_t gen, uint32_t index,
+    const struct slot_end *e)
+{
+	size_t cap = b->ended_cap == 0 ? 64 : b->ended_cap * 2;
+	struct book_ended *p;
+
+	if (b->nended == b->ended_cap) {
+		p = realloc(b->ended, cap * sizeof(*p));
+		if (p == NULL)
+			return;
+		b->ended = p;
+		b->ended_cap = cap;
+	}
+	b->ended[b->nended++] = (struct book_ended){ gen, index, *e };
+}
+
+static void
+settle(struct book *b, uint32_t gen, uint32_t i, const struct slot_end *e)
+{
+	const struct slot_lease *s = slot_lease(&b->t, i);
+
+	if (s != NULL && s->gen == gen && s->owner == b->t.worker + 1 &&
+	    s->owner_gen == b->t.gen)
+		slot_settle(&b->t, &b->now, i, e);
+}
+
+void
+book_settle(struct book *b, const struct text_time *now, uint64_t lease,
+    const struct slot_end *e)
+{
+	uint32_t gen = (uint32_t)(lease >> 32), i = lease & 0xffff;
+	uint16_t epoch = (uint16_t)(lease >> 16);
+
+	if (epoch == b->t.epoch && book_begin(b, now) == 0) {
+		/* book_begin may have changed the map. */
+		if (epoch == b->t.epoch)
+			settle(b, gen, i, e);
+		book_end(b);
+	}
+	if (epoch != b->t.epoch && b->away != NULL && epoch == b->t.away)
+		remember(b, gen, i, e);
+}
+
+/* In flight is what the leases say. It changes together with them, so this
+ * finds nothing unless the file was damaged. */
+static void
+recount(struct book *b)
+{
+	const struct slot_head *h = slot_head(&b->t);
+	const struct slot_lease *e;
+	struct quota_slot *s;
+	const struct quota_slot *is;
+	uint16_t *n;
+	uint32_t i;
+	int j;
+
+	if ((n = calloc(65536, sizeof(*n))) == NULL)
+		return;
+	for (i = 0; i < h->top && (e = slot_lease(&b->t, i)) != NULL; i++) {
+		for (j = 0; e->owner != 0 && j < SLOT_SCOPES; j++)
+			n[e->slot[j]]++;
+	}
+	for (i = 0; (is = slot_index(&b->t, i)) != NULL; i++) {
+		if (is->inflight == n[i + 1])
+			continue;
+		if ((s = slot_stage_index(&b->t, i)) == NULL)
+			break;
+		s->inflight = n[i + 1];
+		map_commit(b->t.map);
+	}
+	free(n);
+}
+
+/* The lock that was stuck is free again: settle what ended meanwhile. */
+static void
+come_back(struct book *b)
+{
+	size_t i;
+
+	if (map_begin(b->away) < 0) {
+		if (map_busy(b->away))
+			return;
+		map_close(b->away);	/* lost; attach anew */
+		b->away = NULL;
+		return;
+	}
+	slot_return(&b->t, b->away, &b->now);
+	b->away = NULL;
+	for (i = 0; i < b->nended; i++)
+		settle(b, b->ended[i].gen, b->ended[i].index,
+		    &b->ended[i].end);
+	b->nended = 0;
+	book_end(b);
+	b->why[0] = '\0';
+	log_msg(LOG_INFO, "state_back", "%s is in use again", b->cfg->state);
+}
+
+static void
+come_anew(struct book *b)
+{
+	bool file = map_why(b->t.map) == NULL;
+
+	/* Our own lock must not look like another process that uses it. */
+	if (file)
+		map_last(b->t.map);
+	if (slot_attach(&b->t, b->cfg->state, &b->now) < 0) {
+		if (file)
+			b->t.worker = map_claim(b->t.map);
+		return;
+	}
+	if (map_why(b->t.map) != NULL)
+		return;
+	b->nended = 0;
+	b->why[0] = '\0';
+	log_msg(LOG_INFO, "state_back", "%s is in use", b->cfg->state);
+}
+
+void
+book_tick(struct book *b, const struct text_time *now)
+{
+	b->now = *now;
+	if (b->away != NULL)
+		come_back(b);
+	if (map_why(b->t.map) != NULL) {
+		if (b->away == NULL && b->cfg->state != NULL)
+			come_anew(b);
+	} else if (map_check(b->t.map) < 0)
+		come_anew(b);
+	if (book_begin(b, now) < 0)
+		return;
+	slot_sweep(&b->t, now);
+	line_sweep(&b->t);
+	heal_all(b);
+	recount(b);
+	book_end(b);
+	checkpoint(b, false);
+}

@@ -1,0 +1,596 @@
+#include "ledger.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "audit.h"
+#include "book.h"
+#include "buf.h"
+#include "config.h"
+#include "line.h"
+#include "map.h"
+#include "slot.h"
+#include "text.h"
+
+/* What one scope adds to the views of all its lanes, asked once a call. */
+struct memo {
+	uint64_t call;
+	struct quota_view v;
+};
+
+struct ledger {
+	struct book b;
+	struct memo *memo;		/* of a scope, within one view */
+	uint64_t call;
+};
+
+struct ledger *
+ledger_open(const struct config *cfg, const struct text_time *now)
+{
+	struct ledger *l = calloc(1, sizeof(*l));
+
+	if (l == NULL || book_open(&l->b, cfg, now) < 0) {
+		free(l);
+		return NULL;
+	}
+	l->memo = calloc(l->b.t.nscopes + 1, sizeof(*l->memo));
+	if (l->memo == NULL) {
+		ledger_close(l);
+		return NULL;
+	}
+	return l;
+}
+
+void
+ledger_close(struct ledger *l)
+{
+	if (l == NULL)
+		return;
+	book_close(&l->b);
+	free(l->memo);
+	free(l);
+}
+
+const char *
+ledger_health(const struct ledger *l)
+{
+	return book_health(&l->b);
+}
+
+void
+ledger_tick(struct ledger *l, const struct text_time *now)
+{
+	book_tick(&l->b, now);
+}
+
+static uint64_t
+probe_id(uint32_t gen, uint32_t i)
+{
+	return (uint64_t)gen << 32 | (i + 1);
+}
+
+/* Take. */
+
+struct taking {
+	size_t	 scope[SLOT_SCOPES];
+	size_t	 n;
+	struct text_time now;
+	int64_t	 tokens;
+};
+
+/* Ask every scope; nothing is reserved. A slot that has moved is found before
+ * the first is staged. */
+static int
+ask(struct ledger *l, struct taking *k, struct quota_answer *why)
+{
+	const struct quota_slot *s;
+	size_t i;
+
+	*why = (struct quota_answer){ QUOTA_OPEN, 0 };
+	for (i = 0; i < k->n; i++) {
+		s = slot_at(&l->b.t, k->scope[i], &l->b.now);
+		if (s == NULL) {
+			*why = (struct quota_answer){ QUOTA_CONCURRENCY,
+			    l->b.now.wall + 1000 };
+			return -1;
+		}
+		window_raise(&s->windows, &k->now);
+		if (window_astray(&s->windows, &l->b.now))
+			book_heal(&l->b, k->scope[i]);
+	}
+	for (i = 0; i < k->n; i++)
+		quota_check(slot_look(&l->b.t, k->scope[i]),
+		    &l->b.t.scopes[k->scope[i]].rule, &k->now, k->tokens, why);
+	if (why->reason == QUOTA_OPEN)
+		return 0;
+	if (why->until <= l->b.now.wall)
+		why->until = l->b.now.wall + 1;
+	return -1;
+}
+
+static uint64_t
+reserve(struct ledger *l, struct taking *k)
+{
+	struct slot_lease *s;
+	struct window_mark m = { 0, 0 };
+	struct slot_scope *c;
+	struct quota_slot *q;
+	uint32_t i;
+	size_t n;
+
+	if ((s = slot_lease_new(&l->b.t, &i)) == NULL)
+		return 0;
+	s->owner = (uint16_t)(l->b.t.worker + 1);
+	s->owner_gen = l->b.t.gen;
+	s->tokens = (uint32_t)k->tokens;
+	s->wall = (uint32_t)(k->now.wall / 1000);
+	for (n = 0; n < k->n; n++) {
+		c = &l->b.t.scopes[k->scope[n]];
+		q = slot_stage(&l->b.t, k->scope[n], &l->b.now);
+		if (q == NULL)
+			return 0;
+		m = quota_take(q, &c->rule, &k->now, k->tokens,
+		    probe_id(s->gen, i));
+		s->slot[n] = (uint16_t)(c->slot + 1);
+		s->serial[n] = m.serial;
+		if (map_why(l->b.t.map) != NULL) {
+			c->tokens = k->tokens +
+			    (c->requests > 0 ? c->tokens : 0);
+			c->requests++;
+		}
+	}
+	s->sec = m.sec;
+	map_commit(l->b.t.map);
+	return book_lease(&l->b, s->gen, i);
+}
+
+int
+ledger_take(struct ledger *l, const struct text_time *now, size_t lane,
+    size_t client, int64_t tokens, uint64_t *lease, struct quota_answer *why)
+{
+	struct taking k = { .now = *now,
+	    .tokens = tokens < 0 ? 0 : tokens };
+	int tries, r = -1;
+
+	*why = (struct quota_answer){ QUOTA_CONCURRENCY, now->wall + 1000 };
+	if (k.tokens > UINT32_MAX) {
+		*why = (struct quota_answer){ QUOTA_TOO_LARGE, INT64_MAX };
+		return -1;
+	}
+	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
+	if (book_begin(&l->b, now) < 0)
+		return -1;
+	for (tries = 0; tries < 2 && r < 0; tries++) {
+		if (ask(l, &k, why) == 0) {
+			if ((*lease = reserve(l, &k)) != 0)
+				r = 0;
+			else {
+				map_drop(l->b.t.map);
+				*why = (struct quota_answer){
+				    QUOTA_CONCURRENCY, now->wall + 1000 };
+			}
+		}
+		/* The dead may hold what is missing. */
+		if (r == 0 || (why->reason != QUOTA_CONCURRENCY &&
+		    why->reason != QUOTA_PROBE) ||
+		    slot_sweep(&l->b.t, now) == 0)
+			break;
+	}
+	book_end(&l->b);
+	return r;
+}
+
+/* Settle. */
+
+static int64_t
+used_tokens(const struct ledger_end *e)
+{
+	int64_t n;
+
+	if (e->prompt < 0 && e->completion < 0)
+		return e->counted ? -1 : 0;
+	if (__builtin_add_overflow(e->prompt < 0 ? 0 : e->prompt,
+	    e->completion < 0 ? 0 : e->completion, &n))
+		return UINT32_MAX;
+	return n > UINT32_MAX ? UINT32_MAX : n;
+}
+
+void
+ledger_settle(struct ledger *l, const struct text_time *now, uint64_t lease,
+    const struct ledger_end *e)
+{
+	struct slot_end se = { e->counted, e->failed, e->fallback,
+	    used_tokens(e), e->first_ms };
+
+	book_settle(&l->b, now, lease, &se);
+}
+
+/* What the provider says. */
+
+struct change {
+	const struct quota_seen *seen;
+	size_t	 n;
+	enum quota_reason reason;
+	int64_t	 until;
+};
+
+static void
+change_scope(struct ledger *l, size_t scope, const struct change *c)
+{
+	const struct window_rule *r = &l->b.t.scopes[scope].rule;
+	struct quota_slot *s = slot_stage(&l->b.t, scope, &l->b.now);
+	struct text_time now = l->b.now;
+	size_t i;
+
+	if (s == NULL)
+		return;
+	window_raise(&s->windows, &now);
+	for (i = 0; i < c->n; i++)
+		window_observe(&s->windows, r, &now, c->seen[i].limit,
+		    c->seen[i].max, c->seen[i].remaining, c->seen[i].reset,
+		    (uint8_t)c->seen[i].source);
+	if (c->reason != QUOTA_OPEN)
+		quota_bar(s, &now, c->reason, c->until);
+	map_commit(l->b.t.map);
+}
+
+static void
+change(struct ledger *l, size_t lane, enum ledger_scope scope,
+    const struct change *c)
+{
+	const struct config_lane *is = &l->b.cfg->lanes[lane];
+	size_t i;
+
+	switch (scope) {
+	case LEDGER_LANE:
+		change_scope(l, l->b.t.lanes + lane, c);
+		break;
+	case LEDGER_MODEL:
+		for (i = 0; i < l->b.cfg->nlanes; i++) {
+			if (l->b.cfg->lanes[i].model == is->model &&
+			    l->b.cfg->lanes[i].provider == is->provider)
+				change_scope(l, l->b.t.lanes + i, c);
+		}
+		break;
+	case LEDGER_KEY:
+		i = slot_key(&l->b.t, lane);
+		change_scope(l, i == SIZE_MAX ? l->b.t.lanes + lane : i, c);
+		break;
+	case LEDGER_ACCOUNT:
+		change_scope(l, is->provider, c);
+		break;
+	}
+}
+
+void
+ledger_observe(struct ledger *l, const struct text_time *now, size_t lane,
+    enum ledger_scope scope, const struct quota_seen *seen, size_t n)
+{
+	struct change c = { seen, n, QUOTA_OPEN, 0 };
+
+	if (n == 0 || book_begin(&l->b, now) < 0)
+		return;
+	change(l, lane, scope, &c);
+	book_end(&l->b);
+}
+
+void
+ledger_bar(struct ledger *l, const struct text_time *now, size_t lane,
+    enum ledger_scope scope, enum quota_reason reason, int64_t until)
+{
+	struct change c = { NULL, 0, reason, until };
+
+	if (book_begin(&l->b, now) < 0)
+		return;
+	change(l, lane, scope, &c);
+	book_end(&l->b);
+}
+
+uint64_t
+ledger_turn(struct ledger *l, size_t alias)
+{
+	return slot_turn(&l->b.t, alias, 1);
+}
+
+uint64_t
+ledger_turn_now(struct ledger *l, size_t alias)
+{
+	return slot_turn(&l->b.t, alias, 0);
+}
+
+/* Lines. */
+
+size_t
+ledger_ahead(struct ledger *l, const struct text_time *now, uint64_t line,
+    uint64_t ticket)
+{
+	size_t n;
+
+	/* One word, read without the lock: nobody waits, as a rule. */
+	if (slot_head(&l->b.t)->waiting == 0 || book_begin(&l->b, now) < 0)
+		return 0;
+	n = line_ahead(&l->b.t, now, line, ticket);
+	book_end(&l->b);
+	return n;
+}
+
+void
+ledger_join(struct ledger *l, const struct text_time *now, uint64_t line,
+    uint64_t *ticket, int64_t due)
+{
+	if (book_begin(&l->b, now) < 0)
+		return;
+	line_join(&l->b.t, line, ticket, due);
+	book_end(&l->b);
+}
+
+void
+ledger_leave(struct ledger *l, uint64_t ticket)
+{
+	struct text_time now = l->b.now;
+
+	if (ticket == 0 || book_begin(&l->b, &now) < 0)
+		return;
+	line_leave(&l->b.t, ticket);
+	book_end(&l->b);
+}
+
+size_t
+ledger_waiting(const struct ledger *l)
+{
+	return slot_head(&l->b.t)->waiting;
+}
+
+/* Views. */
+
+static int64_t
+first_of(const struct quota_slot *s)
+{
+	return s->first_ms > 0 && s->first_ms < 1e9f ? lroundf(s->first_ms) : 0;
+}
+
+/* A slot that has moved or cannot be read looks empty: take will tell. */
+static void
+see(struct ledger *l, const struct text_time *now, size_t scope,
+    int64_t tokens, struct quota_view *v)
+{
+	const struct quota_slot *s = slot_look(&l->b.t, scope);
+	const struct window_rule *r = &l->b.t.scopes[scope].rule;
+
+	*v = (struct quota_view){ .resets = INT64_MAX, .unused = -1 };
+	if (s == NULL)
+		return;
+	quota_see(s, r, now, tokens, v);
+	v->requests = quota_today(s, r, now, false);
+	v->first_ms = first_of(s);
+	v->inflight = (int32_t)s->inflight;
+	v->failures = s->streak > INT32_MAX ? INT32_MAX : (int32_t)s->streak;
+}
+
+/* The stricter of both; the lane's own figures stay. */
+static void
+fold(struct quota_view *v, const struct quota_view *o)
+{
+	if (o->answer.reason != QUOTA_OPEN &&
+	    (v->answer.reason == QUOTA_OPEN ||
+	    o->answer.until > v->answer.until))
+		v->answer = o->answer;
+	v->pressure = fmax(v->pressure, o->pressure);
+	if (o->resets < v->resets) {
+		v->resets = o->resets;
+		v->unused = o->unused;
+	}
+}
+
+static void
+view_lane(struct ledger *l, const struct text_time *now, size_t lane,
+    size_t client, int64_t tokens, struct quota_view *v)
+{
+	size_t scope[SLOT_SCOPES], n, i;
+	struct memo *m;
+
+	n = slot_scopes(&l->b.t, lane, client, scope);
+	see(l, now, scope[0], tokens, v);
+	for (i = 1; i < n; i++) {
+		m = &l->memo[scope[i]];
+		if (m->call != l->call) {
+			see(l, now, scope[i], tokens, &m->v);
+			m->call = l->call;
+		}
+		fold(v, &m->v);
+	}
+	if (v->answer.reason != QUOTA_OPEN && v->answer.until <= now->wall)
+		v->answer.until = now->wall + 1;
+}
+
+static void
+view_all(struct ledger *l, const struct text_time *now,
+    const uint16_t *lanes, size_t n, size_t client, int64_t tokens,
+    struct quota_view *views)
+{
+	size_t i;
+
+	l->call++;
+	for (i = 0; i < n; i++)
+		view_lane(l, now, lanes[i], client, tokens, &views[i]);
+}
+
+void
+ledger_view(struct ledger *l, const struct text_time *now,
+    const uint16_t *lanes, size_t n, size_t client, int64_t tokens,
+    struct quota_view *views)
+{
+	uint64_t number;
+	int tries;
+
+	if (tokens < 0)
+		tokens = 0;
+	/* Without the lock first: a change in between is seen, and the
+	 * reading repeated. */
+	for (tries = 0; tries < 3; tries++) {
+		if ((number = map_peek(l->b.t.map)) == 0)
+			break;
+		view_all(l, now, lanes, n, client, tokens, views);
+		if (map_peeked(l->b.t.map, number))
+			return;
+	}
+	if (book_begin(&l->b, now) < 0)
+		return;
+	view_all(l, now, lanes, n, client, tokens, views);
+	book_end(&l->b);
+}
+
+static size_t
+scope_of(const struct ledger *l, enum ledger_kind kind, size_t index)
+{
+	switch (kind) {
+	case LEDGER_K_ACCOUNT:
+		return index < l->b.cfg->nproviders ? index : SIZE_MAX;
+	case LEDGER_K_KEY:
+		return index < l->b.cfg->nlanes ?
+		    slot_key(&l->b.t, index) : SIZE_MAX;
+	case LEDGER_K_LANE:
+		return index < l->b.cfg->nlanes ? l->b.t.lanes + index : SIZE_MAX;
+	case LEDGER_K_CLIENT:
+		return index < l->b.cfg->nclients ? l->b.t.clients + index :
+		    SIZE_MAX;
+	}
+	return SIZE_MAX;
+}
+
+/* Part the windows' use into what is settled and what open leases hold. */
+static void
+part_reserved(struct ledger *l, const struct text_time *now, uint32_t slot,
+    const struct quota_slot *s, const struct window_rule *r,
+    struct quota_row *rows, size_t n)
+{
+	const struct slot_lease *e;
+	uint64_t top = slot_head(&l->b.t)->top;
+	struct window_mark m;
+	uint32_t i;
+	size_t k;
+	int j;
+
+	for (i = 0; i < top && (e = slot_lease(&l->b.t, i)) != NULL; i++) {
+		for (j = 0; j < SLOT_SCOPES; j++) {
+			if (e->owner != 0 && e->slot[j] == slot + 1)
+				break;
+		}
+		if (j == SLOT_SCOPES)
+			continue;
+		m = (struct window_mark){ e->sec, e->serial[j] };
+		for (k = 0; k < n; k++) {
+			if (rows[k].limit != CONFIG_CONCURRENCY &&
+			    window_holds(&s->windows, r, now, m, rows[k].limit))
+				rows[k].reserved += rows[k].limit >=
+				    CONFIG_TPM ? e->tokens : 1;
+		}
+	}
+	for (k = 0; k < n; k++) {
+		if (rows[k].reserved > rows[k].used)
+			rows[k].reserved = rows[k].used;
+		rows[k].used -= rows[k].reserved;
+	}
+}
+
+size_t
+ledger_report(struct ledger *l, const struct text_time *now,
+    enum ledger_kind kind, size_t index, struct ledger_counts *c,
+    struct quota_row rows[CONFIG_LIMITS])
+{
+	size_t scope = scope_of(l, kind, index), n = 0;
+	const struct quota_slot *s;
+	const struct window_rule *r;
+	struct text_time t = *now;
+
+	*c = (struct ledger_counts){ .day_start = now->wall };
+	if (scope == SIZE_MAX || book_begin(&l->b, now) < 0)
+		return 0;
+	r = &l->b.t.scopes[scope].rule;
+	if ((s = slot_at(&l->b.t, scope, now)) == NULL)
+		goto out;
+	window_raise(&s->windows, &t);
+	c->requests = (int64_t)(s->requests & INT64_MAX);
+	c->tokens = (int64_t)(s->tokens & INT64_MAX);
+	c->failures = s->failures;
+	c->last_used = s->requests > 0 || s->inflight > 0 ? s->last_used : 0;
+	c->first_ms = first_of(s);
+	c->inflight = (int32_t)s->inflight;
+	c->requests_today = quota_today(s, r, &t, false);
+	c->tokens_today = quota_today(s, r, &t, true);
+	c->day_start = quota_day_start(s, r, &t);
+	if (s->bar < QUOTA_REASONS && t.wall < s->bar_until)
+		c->bar = (struct quota_answer){ s->bar, s->bar_until };
+	n = quota_rows(s, r, &t, rows);
+	part_reserved(l, &t, l->b.t.scopes[scope].slot, s, r, rows, n);
+out:
+	book_end(&l->b);
+	return n;
+}
+
+int64_t
+ledger_estimate(struct ledger *l, size_t lane, int64_t raw)
+{
+	const struct quota_slot *s = slot_look(&l->b.t, l->b.t.lanes + lane);
+
+	/* Two words that each are whole; any pair of them will do. */
+	if (s == NULL)
+		return quota_estimate(7, 1, raw);
+	return quota_estimate(s->overhead, s->k, raw);
+}
+
+void
+ledger_learn(struct ledger *l, size_t lane, int64_t raw, int64_t real)
+{
+	struct text_time now = l->b.now;
+	struct quota_slot *s;
+
+	if (book_begin(&l->b, &now) < 0)
+		return;
+	if ((s = slot_stage(&l->b.t, l->b.t.lanes + lane, &now)) != NULL) {
+		quota_learn(s, raw, real);
+		map_commit(l->b.t.map);
+	}
+	book_end(&l->b);
+}
+
+int
+ledger_dump(struct ledger *l, const struct text_time *now, struct buf *out)
+{
+	int r;
+
+	if (book_begin(&l->b, now) < 0)
+		return -1;
+	r = audit_dump(&l->b.t, now, out);
+	book_end(&l->b);
+	return r;
+}
+
+int
+ledger_verify(struct ledger *l, const struct text_time *now, struct buf *out)
+{
+	int r;
+
+	if (book_begin(&l->b, now) < 0)
+		return -1;
+	r = audit_verify(&l->b.t, now, out);
+	book_end(&l->b);
+	if (ledger_health(l) != NULL) {
+		buf_printf(out, "%s\n", ledger_health(l));
+		r = -1;
+	}
+	return r;
+}
+
+int
+ledger_reset(struct ledger *l, const struct text_time *now, const char *name,
+    struct buf *out)
+{
+	int r;
+
+	if (book_begin(&l->b, now) < 0)
+		return -1;
+	r = audit_reset(&l->b.t, name, out);
+	book_end(&l->b);
+	return r;
+}

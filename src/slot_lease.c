@@ -1,0 +1,117 @@
+#include "slot.h"
+
+#include "map.h"
+
+struct slot_lease *
+slot_lease_new(struct slot_table *t, uint32_t *index)
+{
+	struct slot_head *h = slot_stage_head(t);
+	const struct slot_lease *l;
+	struct slot_lease *s;
+
+	if (h == NULL)
+		return NULL;
+	if (h->free > 0 && h->free <= h->top) {
+		*index = (uint32_t)h->free - 1;
+		l = slot_lease(t, *index);
+		if (l == NULL || l->owner != 0 || l->tokens > SLOT_LEASES)
+			return NULL;
+		h->free = l->tokens;
+	} else if (h->free == 0 && h->top < SLOT_LEASES)
+		*index = (uint32_t)h->top++;
+	else
+		return NULL;
+	s = slot_stage_lease(t, *index);
+	if (s == NULL)
+		return NULL;
+	h->taken++;
+	*s = (struct slot_lease){ .gen = (uint32_t)++h->gen };
+	return s;
+}
+
+void
+slot_lease_free(struct slot_table *t, uint32_t i)
+{
+	struct slot_lease *l = slot_stage_lease(t, i);
+	struct slot_head *h = slot_stage_head(t);
+
+	if (l == NULL || h == NULL)
+		return;
+	l->owner = 0;
+	l->tokens = (uint32_t)h->free;
+	h->free = i + 1;
+}
+
+static void
+settle_slot(struct quota_slot *s, const struct slot_lease *l, int k,
+    const struct text_time *now, uint32_t i, const struct slot_end *end)
+{
+	struct window_mark m = { l->sec, l->serial[k] };
+	int64_t tokens = l->tokens;
+
+	quota_done(s, now, (uint64_t)l->gen << 32 | (i + 1), end != NULL,
+	    end != NULL && end->failed);
+	if (end != NULL && end->tokens >= 0)
+		tokens = end->tokens;
+	window_adjust(&s->windows, m, end != NULL && !end->counted ? -1 : 0,
+	    tokens - l->tokens);
+	s->requests += end == NULL || end->counted;
+	s->tokens += (uint64_t)tokens;
+	if (k == 0 && end != NULL)
+		quota_first(s, end->first_ms);
+}
+
+void
+slot_settle(struct slot_table *t, const struct text_time *now, uint32_t i,
+    const struct slot_end *end)
+{
+	const struct slot_lease *l = slot_lease(t, i);
+	struct quota_slot *s;
+	struct slot_head *h = slot_stage_head(t);
+	int k;
+
+	if (l == NULL || l->owner == 0 || h == NULL)
+		return;
+	for (k = 0; k < SLOT_SCOPES; k++) {
+		if (l->slot[k] == 0)
+			continue;
+		s = slot_stage_index(t, l->slot[k] - 1);
+		if (s != NULL)
+			settle_slot(s, l, k, now, i, end);
+	}
+	if (end == NULL)
+		h->abandoned++;
+	else
+		h->settled++;
+	h->fallbacks += end != NULL && end->fallback;
+	slot_lease_free(t, i);
+	map_commit(t->map);
+}
+
+size_t
+slot_sweep(struct slot_table *t, const struct text_time *now)
+{
+	uint8_t known[MAP_WORKERS] = { 0 };	/* 1 lives, 2 is dead */
+	const struct slot_lease *l;
+	uint64_t top = slot_head(t)->top;
+	size_t n = 0;
+	uint32_t i;
+	int w;
+
+	for (i = 0; i < top && (l = slot_lease(t, i)) != NULL; i++) {
+		if (l->owner == 0)
+			continue;
+		w = l->owner - 1;
+		if (w >= MAP_WORKERS)
+			w = 0;
+		if (w == t->worker)
+			known[w] = l->owner_gen == t->gen ? 1 : 2;
+		else if (known[w] == 0)
+			known[w] = map_alive(t->map, w) ? 1 : 2;
+		if (known[w] == 2) {
+			slot_settle(t, now, i, NULL);
+			n++;
+		}
+	}
+	return n;
+}

@@ -1,0 +1,944 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../src/ledger.c"
+
+#define T0	1795219200000LL		/* 2026-11-21T00:00:00Z */
+#define MINUTE	60000LL
+#define HOUR	(60 * MINUTE)
+#define DAY	(24 * HOUR)
+
+static char dir[64], path[96];
+
+static struct config_limits
+none(void)
+{
+	struct config_limits l;
+	int i;
+
+	for (i = 0; i < CONFIG_LIMITS; i++)
+		l.max[i] = CONFIG_NONE;
+	return l;
+}
+
+/* Two providers, two keys on the first, three models; two clients. */
+struct world {
+	struct config c;
+	struct config_provider p[2];
+	struct config_key k[3];
+	struct config_model m[3];
+	struct config_lane l[5];
+	struct config_alias a[2];
+	struct config_client u[2];
+};
+
+static void
+world(struct world *w)
+{
+	static const struct config_lane lanes[] = {
+	    { 0, 0, 0 }, { 0, 0, 1 }, { 0, 1, 0 }, { 0, 1, 1 }, { 1, 2, 0 } };
+	static char *ids[] = { "big", "small", "other" };
+	size_t i;
+
+	memset(w, 0, sizeof(*w));
+	w->c.state = path;
+	w->c.providers = w->p;
+	w->c.nproviders = 2;
+	w->c.models = w->m;
+	w->c.nmodels = 3;
+	w->c.lanes = w->l;
+	w->c.nlanes = 5;
+	w->c.aliases = w->a;
+	w->c.naliases = 2;
+	w->c.clients = w->u;
+	w->c.nclients = 2;
+	memcpy(w->l, lanes, sizeof(lanes));
+	w->p[0].name = "groq";
+	w->p[1].name = "cerebras";
+	w->p[0].keys = w->k;
+	w->p[0].nkeys = 2;
+	w->p[1].keys = w->k + 2;
+	w->p[1].nkeys = 1;
+	for (i = 0; i < 3; i++) {
+		snprintf(w->k[i].name, sizeof(w->k[i].name), "k-%012zu", i);
+		w->m[i].id = ids[i];
+		w->m[i].limits = none();
+	}
+	for (i = 0; i < 2; i++) {
+		w->p[i].limits = none();
+		w->p[i].key_limits = none();
+		w->u[i].limits = none();
+	}
+	w->m[2].provider = 1;
+	w->a[0].name = "auto";
+	w->a[1].name = "fast";
+	w->u[0].name = "bot";
+	w->u[1].name = "page";
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/t_ledgerXXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/state", dir);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+	return system(cmd);
+}
+
+static struct text_time
+at(int64_t ms)
+{
+	return (struct text_time){ T0 + ms, 1000000 + ms };
+}
+
+static const struct ledger_end good = { .counted = true, .prompt = 40,
+    .completion = 20, .first_ms = 100 };
+static const struct ledger_end unknown = { .counted = true, .prompt = -1,
+    .completion = -1, .first_ms = -1 };
+
+static int
+take(struct ledger *l, int64_t ms, size_t lane, int64_t tokens, uint64_t *id,
+    struct quota_answer *why)
+{
+	struct text_time t = at(ms);
+
+	return ledger_take(l, &t, lane, LEDGER_NOBODY, tokens, id, why);
+}
+
+static void
+settle_at(struct ledger *l, int64_t ms, uint64_t id,
+    const struct ledger_end *e)
+{
+	struct text_time t = at(ms);
+
+	ledger_settle(l, &t, id, e);
+}
+
+static struct ledger *
+open_at(const struct world *w, int64_t ms)
+{
+	struct text_time t = at(ms);
+	struct ledger *l = ledger_open(&w->c, &t);
+
+	assert_non_null(l);
+	return l;
+}
+
+static void
+sound(struct ledger *l, int64_t ms)
+{
+	struct text_time t = at(ms);
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	if (ledger_verify(l, &t, &b) != 0)
+		fail_msg("%s", buf_str(&b));
+	buf_release(&b);
+}
+
+static int64_t
+row(struct ledger *l, int64_t ms, enum ledger_kind kind, size_t index,
+    enum config_limit limit, bool reserved)
+{
+	struct quota_row rows[CONFIG_LIMITS];
+	struct ledger_counts c;
+	struct text_time t = at(ms);
+	size_t n = ledger_report(l, &t, kind, index, &c, rows), i;
+
+	for (i = 0; i < n; i++) {
+		if (rows[i].limit == limit)
+			return reserved ? rows[i].reserved : rows[i].used;
+	}
+	return 0;
+}
+
+static void
+takes_and_settles(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct ledger_counts c;
+	struct quota_row rows[CONFIG_LIMITS];
+	struct text_time t = at(1500);
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_null(ledger_health(l));
+	assert_int_equal(0, take(l, 1000, 0, 500, &id, &why));
+	assert_int_equal(0, row(l, 1000, LEDGER_K_LANE, 0, CONFIG_TPM, false));
+	assert_int_equal(500, row(l, 1000, LEDGER_K_LANE, 0, CONFIG_TPM,
+	    true));
+	assert_int_equal(1, row(l, 1000, LEDGER_K_LANE, 0, CONFIG_CONCURRENCY,
+	    false));
+	sound(l, 1000);
+	settle_at(l, 1500, id, &good);
+	assert_int_equal(60, row(l, 1500, LEDGER_K_LANE, 0, CONFIG_TPM,
+	    false));
+	assert_int_equal(60, row(l, 1500, LEDGER_K_KEY, 0, CONFIG_TPD,
+	    false));
+	assert_int_equal(60, row(l, 1500, LEDGER_K_ACCOUNT, 0, CONFIG_TPH,
+	    false));
+	assert_int_equal(0, row(l, 1500, LEDGER_K_ACCOUNT, 1, CONFIG_TPH,
+	    false));
+	/* a second time changes nothing */
+	settle_at(l, 1500, id, &good);
+	settle_at(l, 1500, 12345, &good);
+	assert_int_equal(1, row(l, 1500, LEDGER_K_LANE, 0, CONFIG_RPM,
+	    false));
+	ledger_report(l, &t, LEDGER_K_LANE, 0, &c, rows);
+	assert_int_equal(1, c.requests);
+	assert_int_equal(60, c.tokens);
+	assert_int_equal(1, c.requests_today);
+	assert_int_equal(60, c.tokens_today);
+	assert_int_equal(T0, c.day_start);
+	assert_int_equal(100, c.first_ms);
+	assert_int_equal(0, c.inflight);
+	sound(l, 1500);
+	ledger_close(l);
+}
+
+static void
+all_scopes_or_none(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPM] = 10;
+	w.p[0].key_limits.max[CONFIG_RPD] = 2;
+	w.p[0].limits.max[CONFIG_RPD] = 3;
+	w.u[0].limits.max[CONFIG_RPD] = 1;
+	l = open_at(&w, 0);
+	assert_int_equal(0, ledger_take(l, &t, 0, 0, 1, &id, &why));
+	settle_at(l, 0, id, &good);
+	/* the client is at its end, the others are not charged */
+	assert_int_equal(-1, ledger_take(l, &t, 0, 0, 1, &id, &why));
+	assert_int_equal(QUOTA_RPD, why.reason);
+	assert_int_equal(T0 + DAY, why.until);
+	assert_int_equal(1, row(l, 0, LEDGER_K_LANE, 0, CONFIG_RPM, false));
+	assert_int_equal(0, ledger_take(l, &t, 0, 1, 1, &id, &why));
+	/* the key's limit, then the account's over both keys */
+	assert_int_equal(-1, ledger_take(l, &t, 2, 1, 1, &id, &why));
+	assert_int_equal(0, ledger_take(l, &t, 3, 1, 1, &id, &why));
+	assert_int_equal(-1, ledger_take(l, &t, 1, 1, 1, &id, &why));
+	assert_int_equal(QUOTA_RPD, why.reason);
+	sound(l, 0);
+	ledger_close(l);
+}
+
+static void
+gives_back_what_does_not_count(void **state)
+{
+	const struct ledger_end e = { .counted = false, .prompt = -1,
+	    .completion = -1, .first_ms = -1, .failed = true };
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPD] = 1;
+	w.m[0].limits.max[CONFIG_TPD] = 100;
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 100, &id, &why));
+	assert_int_equal(-1, take(l, 0, 0, 100, &id, &why));
+	settle_at(l, 50, book_lease(&l->b, 1, 0), &e);
+	assert_int_equal(0, take(l, 100, 0, 100, &id, &why));
+	settle_at(l, 150, id, &unknown);
+	assert_int_equal(100, row(l, 150, LEDGER_K_LANE, 0, CONFIG_TPD,
+	    false));
+	assert_int_equal(-1, take(l, 150, 0, 101, &id, &why));
+	assert_int_equal(QUOTA_TOO_LARGE, why.reason);
+	assert_true(why.until == INT64_MAX);
+	ledger_close(l);
+}
+
+static void
+counts_what_is_in_flight(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t a, b;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_CONCURRENCY] = 1;
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 1, &a, &why));
+	assert_int_equal(-1, take(l, 10, 0, 1, &b, &why));
+	assert_int_equal(QUOTA_CONCURRENCY, why.reason);
+	assert_int_equal(T0 + 1010, why.until);
+	settle_at(l, 20, a, &good);
+	assert_int_equal(0, take(l, 30, 0, 1, &b, &why));
+	ledger_close(l);
+}
+
+/* A process that dies with leases open, while we live. */
+static void
+ends_the_leases_of_the_dead(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(100);
+	uint64_t id;
+	pid_t pid;
+	int i, st;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_CONCURRENCY] = 3;
+	l = open_at(&w, 0);
+	if ((pid = fork()) == 0) {
+		struct ledger *c = open_at(&w, 0);
+
+		for (i = 0; i < 3; i++)
+			take(c, 0, 0, 50, &id, &why);
+		kill(getpid(), SIGKILL);
+	}
+	assert_true(pid > 0);
+	waitpid(pid, &st, 0);
+	/* found by the take that it would refuse */
+	assert_int_equal(0, take(l, 100, 0, 1, &id, &why));
+	assert_int_equal(3, (int)slot_head(&l->b.t)->abandoned);
+	assert_int_equal(150, row(l, 100, LEDGER_K_LANE, 0, CONFIG_TPM,
+	    false));
+	ledger_tick(l, &t);
+	sound(l, 100);
+	ledger_close(l);
+}
+
+static void
+a_clean_end_settles_and_is_kept(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	take(l, 0, 4, 70, &id, &why);
+	ledger_close(l);
+	l = open_at(&w, 1000);
+	assert_int_equal(70, row(l, 1000, LEDGER_K_LANE, 4, CONFIG_TPD,
+	    false));
+	assert_int_equal(1, (int)slot_head(&l->b.t)->abandoned);
+	sound(l, 1000);
+	/* the lease of the former attachment means nothing now */
+	settle_at(l, 1000, id, &good);
+	sound(l, 1000);
+	ledger_close(l);
+}
+
+/* Counters follow names through any change of the config. */
+static void
+config_may_change(void **state)
+{
+	struct world w, v;
+	struct ledger *l, *m;
+	struct quota_answer why;
+	uint64_t id;
+	struct config_lane t;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	take(l, 0, 4, 70, &id, &why);
+	settle_at(l, 0, id, &unknown);
+	take(l, 0, 0, 11, &id, &why);
+	settle_at(l, 0, id, &unknown);
+	world(&v);
+	t = v.l[0];
+	v.l[0] = v.l[4];
+	v.l[4] = t;
+	v.c.nlanes = 5;
+	m = open_at(&v, 10);
+	assert_int_equal(70, row(m, 10, LEDGER_K_LANE, 0, CONFIG_TPD, false));
+	assert_int_equal(11, row(m, 10, LEDGER_K_LANE, 4, CONFIG_TPD, false));
+	/* both at once on one file */
+	take(m, 20, 0, 5, &id, &why);
+	settle_at(m, 20, id, &unknown);
+	assert_int_equal(75, row(l, 20, LEDGER_K_LANE, 4, CONFIG_TPD, false));
+	ledger_close(m);
+	ledger_close(l);
+}
+
+/* From 3 models to 400: the file grows under a process that has it mapped. */
+static void
+grows(void **state)
+{
+	struct world w;
+	struct config big;
+	struct config_model *m = calloc(400, sizeof(*m));
+	struct config_lane *la = calloc(400, sizeof(*la));
+	char (*ids)[16] = calloc(400, 16);
+	struct ledger *l, *b;
+	struct quota_answer why;
+	struct stat st, now;
+	uint64_t id, other;
+	int i;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 11, &id, &why));
+	assert_int_equal(0, stat(path, &st));
+	big = w.c;
+	for (i = 0; i < 400; i++) {
+		snprintf(ids[i], 16, "m%d", i);
+		m[i] = (struct config_model){ .id = ids[i],
+		    .limits = none() };
+		la[i] = (struct config_lane){ 0, (uint16_t)i, 0 };
+	}
+	m[399].id = w.m[0].id;
+	big.models = m;
+	big.nmodels = 400;
+	big.lanes = la;
+	big.nlanes = 400;
+	{
+		struct text_time t = at(10);
+
+		b = ledger_open(&big, &t);
+	}
+	assert_non_null(b);
+	assert_null(ledger_health(b));
+	assert_int_equal(0, stat(path, &now));
+	assert_true(now.st_size > st.st_size);
+	assert_int_equal(11, row(b, 10, LEDGER_K_LANE, 399, CONFIG_TPD,
+	    true));
+	assert_int_equal(0, take(b, 20, 398, 5, &other, &why));
+	/* the small one sees the new size, settles its own lease and sweeps
+	 * leases in slots that it did not know */
+	settle_at(l, 30, id, &good);
+	assert_int_equal(60, row(l, 30, LEDGER_K_LANE, 0, CONFIG_TPD, false));
+	settle_at(b, 40, other, &good);
+	sound(l, 40);
+	ledger_close(b);
+	ledger_close(l);
+	free(m);
+	free(la);
+	free(ids);
+}
+
+static void
+turns_are_shared(void **state)
+{
+	struct world w;
+	struct ledger *a, *b;
+
+	(void)state;
+	world(&w);
+	a = open_at(&w, 0);
+	b = open_at(&w, 0);
+	assert_int_equal(0, ledger_turn(a, 0));
+	assert_int_equal(1, ledger_turn(b, 0));
+	assert_int_equal(2, ledger_turn(a, 0));
+	assert_int_equal(0, ledger_turn(b, 1));
+	ledger_close(a);
+	assert_int_equal(3, ledger_turn(b, 0));
+	ledger_close(b);
+	a = open_at(&w, 0);
+	assert_int_equal(4, ledger_turn(a, 0));
+	ledger_close(a);
+}
+
+static void
+bars_the_right_scope(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	ledger_bar(l, &t, 0, LEDGER_LANE, QUOTA_RATE_MINUTE, T0 + 5000);
+	assert_int_equal(-1, take(l, 0, 0, 1, &id, &why));
+	assert_int_equal(QUOTA_RATE_MINUTE, why.reason);
+	assert_int_equal(T0 + 5000, why.until);
+	assert_int_equal(0, take(l, 0, 1, 1, &id, &why));
+	assert_int_equal(0, take(l, 0, 2, 1, &id, &why));
+	/* shorter: the longer stays; longer: it wins */
+	ledger_bar(l, &t, 0, LEDGER_LANE, QUOTA_RATE_DAY, T0 + 2000);
+	assert_int_equal(-1, take(l, 3000, 0, 1, &id, &why));
+	assert_int_equal(0, take(l, 5000, 0, 1, &id, &why));
+	ledger_bar(l, &t, 0, LEDGER_MODEL, QUOTA_MODEL_GONE, T0 + 60000);
+	assert_int_equal(-1, take(l, 6000, 0, 1, &id, &why));
+	assert_int_equal(-1, take(l, 6000, 1, 1, &id, &why));
+	assert_int_equal(0, take(l, 6000, 2, 1, &id, &why));
+	ledger_bar(l, &t, 2, LEDGER_KEY, QUOTA_BAD_KEY, T0 + 60000);
+	assert_int_equal(-1, take(l, 6000, 2, 1, &id, &why));
+	assert_int_equal(0, take(l, 6000, 3, 1, &id, &why));
+	ledger_bar(l, &t, 3, LEDGER_ACCOUNT, QUOTA_NO_CREDIT, T0 + 70000);
+	assert_int_equal(-1, take(l, 6000, 3, 1, &id, &why));
+	assert_int_equal(QUOTA_NO_CREDIT, why.reason);
+	assert_int_equal(0, take(l, 6000, 4, 1, &id, &why));
+	ledger_close(l);
+}
+
+static void
+probes_one_at_a_time(void **state)
+{
+	const struct ledger_end bad = { .counted = true, .failed = true,
+	    .prompt = -1, .completion = -1, .first_ms = -1 };
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	uint64_t id, other;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	ledger_bar(l, &t, 0, LEDGER_LANE, QUOTA_DOWN, T0 + 10000);
+	assert_int_equal(0, take(l, 10000, 0, 1, &id, &why));
+	assert_int_equal(-1, take(l, 10001, 0, 1, &other, &why));
+	assert_int_equal(QUOTA_PROBE, why.reason);
+	settle_at(l, 11000, id, &bad);
+	assert_int_equal(-1, take(l, 30999, 0, 1, &other, &why));
+	assert_int_equal(QUOTA_DOWN, why.reason);
+	assert_int_equal(T0 + 31000, why.until);
+	assert_int_equal(0, take(l, 31000, 0, 1, &id, &why));
+	settle_at(l, 31000, id, &bad);
+	assert_int_equal(-1, take(l, 70999, 0, 1, &other, &why));
+	assert_int_equal(0, take(l, 71000, 0, 1, &id, &why));
+	settle_at(l, 72000, id, &good);
+	assert_int_equal(0, take(l, 72000, 0, 1, &id, &why));
+	assert_int_equal(0, take(l, 72000, 0, 1, &id, &why));
+	ledger_close(l);
+}
+
+static void
+believes_the_provider(void **state)
+{
+	struct quota_seen seen[2] = {
+	    { CONFIG_RPD, QUOTA_SRC_HEADER, 1000, 1, T0 + HOUR },
+	    { CONFIG_TPM, QUOTA_SRC_HEADER, 50, -1, T0 + MINUTE } };
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	struct quota_row rows[CONFIG_LIMITS];
+	struct ledger_counts c;
+	uint64_t id;
+	size_t n, i;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPD] = 100;
+	l = open_at(&w, 0);
+	ledger_observe(l, &t, 0, LEDGER_LANE, seen, 2);
+	n = ledger_report(l, &t, LEDGER_K_LANE, 0, &c, rows);
+	assert_int_equal(2, n);
+	for (i = 0; i < n; i++) {
+		if (rows[i].limit == CONFIG_RPD) {
+			assert_int_equal(100, rows[i].max);
+			assert_int_equal(1, rows[i].remaining);
+			assert_int_equal(QUOTA_SRC_CONFIG, rows[i].source);
+		} else {
+			assert_int_equal(50, rows[i].max);
+			assert_int_equal(QUOTA_SRC_HEADER, rows[i].source);
+		}
+	}
+	assert_int_equal(-1, take(l, 10, 0, 51, &id, &why));
+	assert_int_equal(QUOTA_TPM, why.reason);
+	assert_int_equal(T0 + MINUTE, why.until);
+	assert_int_equal(0, take(l, 10, 0, 50, &id, &why));
+	assert_int_equal(-1, take(l, 10, 0, 0, &id, &why));
+	assert_int_equal(QUOTA_RPD, why.reason);
+	assert_int_equal(T0 + HOUR, why.until);
+	/* laxer words change nothing before the reset */
+	seen[0].remaining = 500;
+	ledger_observe(l, &t, 0, LEDGER_LANE, seen, 1);
+	assert_int_equal(-1, take(l, 10, 0, 0, &id, &why));
+	assert_int_equal(0, take(l, HOUR, 0, 51, &id, &why));
+	ledger_close(l);
+}
+
+static void
+views_fold_all_scopes(void **state)
+{
+	const uint16_t lanes[] = { 0, 1, 4 };
+	struct quota_view v[3];
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPD] = 10;
+	w.p[0].key_limits.max[CONFIG_TPM] = 100;
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 80, &id, &why));
+	ledger_view(l, &t, lanes, 3, 0, 30, v);
+	assert_int_equal(QUOTA_TPM, v[0].answer.reason);
+	assert_int_equal(QUOTA_OPEN, v[1].answer.reason);
+	assert_int_equal(QUOTA_OPEN, v[2].answer.reason);
+	assert_float_equal(0.8, v[0].pressure, 1e-9);
+	assert_float_equal(0.0, v[1].pressure, 1e-9);
+	assert_int_equal(1, v[0].requests);
+	assert_int_equal(9, v[0].unused);
+	assert_int_equal(T0 + DAY, v[0].resets);
+	assert_int_equal(1, v[0].inflight);
+	assert_int_equal(-1, v[2].unused);
+	assert_true(v[2].resets == INT64_MAX);
+	/* what the view says, the take does */
+	assert_int_equal(-1, take(l, 0, 0, 30, &id, &why));
+	assert_int_equal(v[0].answer.until, why.until);
+	assert_int_equal(0, take(l, why.until - T0, 0, 30, &id, &why));
+	ledger_close(l);
+}
+
+static void
+learns_the_estimate(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	int i;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	/* (7 + 100) * 1.1 */
+	assert_int_equal(118, ledger_estimate(l, 0, 100));
+	for (i = 0; i < 60; i++) {
+		ledger_learn(l, 0, 10, 60);
+		ledger_learn(l, 0, 1000, 1250);
+	}
+	assert_in_range(ledger_estimate(l, 0, 10), 64, 68);
+	assert_in_range(ledger_estimate(l, 0, 1000), 1374, 1377);
+	assert_int_equal(118, ledger_estimate(l, 1, 100));
+	for (i = 0; i < 60; i++)
+		ledger_learn(l, 0, 1000, 1000000);
+	assert_in_range(ledger_estimate(l, 0, 1000), 2750, 2850);
+	ledger_learn(l, 0, -5, 10);
+	ledger_learn(l, 0, 10, -5);
+	ledger_close(l);
+}
+
+static void
+table_of_leases_full(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id;
+	int i;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	for (i = 0; i < SLOT_LEASES; i++)
+		assert_int_equal(0, take(l, 0, 0, 1, &id, &why));
+	assert_int_equal(-1, take(l, 0, 4, 1, &id, &why));
+	assert_int_equal(QUOTA_CONCURRENCY, why.reason);
+	assert_int_equal(T0 + 1000, why.until);
+	sound(l, 0);
+	settle_at(l, 5, book_lease(&l->b, 77, 76), &good);
+	assert_int_equal(0, take(l, 10, 4, 1, &id, &why));
+	sound(l, 10);
+	ledger_close(l);
+}
+
+static void
+dumps_and_resets(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(50);
+	struct buf b;
+	uint64_t id, open;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPD] = 2;
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 10, &id, &why));
+	settle_at(l, 0, id, &good);
+	assert_int_equal(0, take(l, 0, 0, 10, &open, &why));
+	buf_init(&b, 1 << 18);
+	assert_int_equal(0, ledger_dump(l, &t, &b));
+	assert_non_null(strstr(buf_str(&b),
+	    "\"name\":\"lane/groq/k-000000000000/big\""));
+	assert_non_null(strstr(buf_str(&b), "\"name\":\"client/page\""));
+	assert_non_null(strstr(buf_str(&b), "{\"window\":\"rpd\",\"used\":2,"
+	    "\"max\":2,\"reset\":\"2026-11-22T00:00:00Z\"}"));
+	buf_clear(&b);
+	assert_int_equal(-1, ledger_reset(l, &t, "lane/nobody", &b));
+	assert_int_equal(-1, take(l, 60, 0, 10, &id, &why));
+	assert_int_equal(0, ledger_reset(l, &t,
+	    "lane/groq/k-000000000000/big", &b));
+	sound(l, 60);
+	/* the open one still counts */
+	assert_int_equal(0, take(l, 60, 0, 10, &id, &why));
+	assert_int_equal(-1, take(l, 60, 0, 10, &id, &why));
+	assert_int_equal(0, ledger_reset(l, &t, NULL, &b));
+	settle_at(l, 70, open, &good);
+	sound(l, 70);
+	buf_release(&b);
+	ledger_close(l);
+}
+
+/* Each bit of the head and each byte of the tables flipped: nothing crashes,
+ * nothing hangs, the service answers. */
+static void
+survives_damage(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(100);
+	struct buf b;
+	uint64_t id;
+	unsigned seed = 7;
+	int fd, i;
+	unsigned char c;
+	off_t size, where;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPM] = 1000000;
+	w.p[0].limits.max[CONFIG_TPD] = 1000000;
+	l = open_at(&w, 0);
+	take(l, 0, 0, 10, &id, &why);
+	fd = open(path, O_RDWR);
+	size = lseek(fd, 0, SEEK_END);
+	buf_init(&b, 1 << 20);
+	for (i = 0; i < 3000; i++) {
+		seed = seed * 1103515245 + 12345;
+		where = 512 + (off_t)((seed >> 4) % (unsigned)(i % 2 ?
+		    size - 512 : 40000));
+		assert_int_equal(1, pread(fd, &c, 1, where));
+		c ^= (unsigned char)(1 << (i % 8));
+		assert_int_equal(1, pwrite(fd, &c, 1, where));
+		if (take(l, 100, i % 5, 10, &id, &why) == 0)
+			settle_at(l, 100, id, &good);
+		if (i % 64 == 0) {
+			ledger_tick(l, &t);
+			buf_clear(&b);
+			ledger_verify(l, &t, &b);
+			ledger_dump(l, &t, &b);
+		}
+	}
+	buf_release(&b);
+	close(fd);
+	ledger_close(l);
+}
+
+static void
+truncated_while_mapped(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(2000);
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPD] = 3;
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 10, &id, &why));
+	assert_int_equal(0, truncate(path, 4096));
+	assert_int_equal(0, take(l, 10, 0, 10, &id, &why));
+	assert_non_null(ledger_health(l));
+	settle_at(l, 20, id, &good);
+	ledger_tick(l, &t);
+	assert_null(ledger_health(l));
+	/* what was taken meanwhile is in the new file */
+	assert_int_equal(1, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_RPD,
+	    false));
+	sound(l, 2000);
+	ledger_close(l);
+}
+
+static void
+deleted_while_mapped(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(2000);
+	struct stat st;
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 10, &id, &why));
+	assert_int_equal(0, unlink(path));
+	ledger_tick(l, &t);
+	assert_null(ledger_health(l));
+	assert_int_equal(0, stat(path, &st));
+	assert_int_equal(10, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_TPD,
+	    false));
+	sound(l, 2000);
+	ledger_close(l);
+}
+
+/* Another process holds the lock and does not let go. */
+static void
+lock_held_too_long(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(2000);
+	struct flock f = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = (off_t)1 << 40, .l_len = 1 };
+	uint64_t before, during;
+	int fd;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPD] = 3;
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 10, &before, &why));
+	fd = open(path, O_RDWR);
+	assert_int_equal(0, fcntl(fd, F_OFD_SETLK, &f));
+	assert_int_equal(0, take(l, 10, 0, 10, &during, &why));
+	assert_non_null(ledger_health(l));
+	assert_int_equal(0, take(l, 10, 0, 10, &during, &why));
+	assert_int_equal(-1, take(l, 10, 0, 10, &during, &why));
+	settle_at(l, 20, before, &good);
+	ledger_tick(l, &t);
+	assert_non_null(ledger_health(l));
+	close(fd);
+	ledger_tick(l, &t);
+	assert_null(ledger_health(l));
+	assert_int_equal(3, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_RPD,
+	    false));
+	assert_int_equal(80, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_TPD,
+	    false));
+	assert_int_equal(0, row(l, 2000, LEDGER_K_LANE, 0,
+	    CONFIG_CONCURRENCY, false));
+	sound(l, 2000);
+	ledger_close(l);
+}
+
+static void
+memory_only(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	w.c.state = "/nonexistent/dir/state";
+	w.m[0].limits.max[CONFIG_RPD] = 1;
+	l = open_at(&w, 0);
+	assert_non_null(strstr(ledger_health(l), "No such file"));
+	assert_int_equal(0, take(l, 0, 0, 1, &id, &why));
+	assert_int_equal(-1, take(l, 0, 0, 1, &id, &why));
+	/* a look for the file leaves open leases alone */
+	ledger_tick(l, &t);
+	assert_int_equal(1, row(l, 0, LEDGER_K_LANE, 0, CONFIG_CONCURRENCY,
+	    false));
+	settle_at(l, 0, id, &good);
+	assert_int_equal(60, row(l, 0, LEDGER_K_LANE, 0, CONFIG_TPD, false));
+	assert_int_equal(0, ledger_turn(l, 0));
+	assert_int_equal(1, ledger_turn(l, 0));
+	ledger_tick(l, &t);
+	assert_int_equal(2, ledger_turn(l, 0));
+	ledger_close(l);
+	w.c.state = NULL;
+	l = open_at(&w, 0);
+	assert_non_null(ledger_health(l));
+	ledger_close(l);
+}
+
+/* More processes than there are numbers: the last one counts in memory until
+ * a number is free. */
+static void
+no_number_left(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(10);
+	struct flock f = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = ((off_t)1 << 40) + 16, .l_len = MAP_WORKERS };
+	uint64_t id;
+	int fd;
+
+	(void)state;
+	world(&w);
+	ledger_close(open_at(&w, 0));
+	fd = open(path, O_RDWR);
+	assert_int_equal(0, fcntl(fd, F_OFD_SETLK, &f));
+	l = open_at(&w, 0);
+	assert_non_null(ledger_health(l));
+	assert_int_equal(0, take(l, 0, 0, 10, &id, &why));
+	ledger_tick(l, &t);
+	assert_non_null(ledger_health(l));
+	settle_at(l, 0, id, &good);
+	assert_int_equal(60, row(l, 0, LEDGER_K_LANE, 0, CONFIG_TPD, false));
+	close(fd);
+	ledger_tick(l, &t);
+	assert_null(ledger_health(l));
+	assert_int_equal(1, row(l, 10, LEDGER_K_LANE, 0, CONFIG_RPD, false));
+	sound(l, 10);
+	ledger_close(l);
+}
+
+int
+main(void)
+{
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(takes_and_settles), T(all_scopes_or_none),
+		T(gives_back_what_does_not_count),
+		T(counts_what_is_in_flight), T(ends_the_leases_of_the_dead),
+		T(a_clean_end_settles_and_is_kept), T(config_may_change),
+		T(grows), T(turns_are_shared), T(bars_the_right_scope),
+		T(probes_one_at_a_time), T(believes_the_provider),
+		T(views_fold_all_scopes), T(learns_the_estimate),
+		T(table_of_leases_full), T(dumps_and_resets),
+		T(survives_damage), T(truncated_while_mapped),
+		T(deleted_while_mapped), T(lock_held_too_long),
+		T(memory_only), T(no_number_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
