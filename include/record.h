@@ -1,9 +1,10 @@
 /* record: FastCGI records as they come from a web server: is a request whole?
  *
  * A walk over record headers (FastCGI specification 1.0, section 3.3) that
- * parses nothing of what is inside and refuses whatever a web server never
- * sends to a responder: management records, other roles, a second request,
- * records out of order. Pure; never blocks. */
+ * refuses whatever a web server never sends to a responder: management
+ * records, other roles, a second request, records out of order, parameters
+ * whose lengths do not add up. What passes is nothing that libfcgi refuses,
+ * which it would do by lingering on the socket. Pure; never blocks. */
 #ifndef RECORD_H
 #define RECORD_H
 
@@ -25,10 +26,17 @@ struct record_walk {
 	int	stage;		/* 0 begin, 1 parameters, 2 input, 3 end */
 	bool	too_big;	/* the body passed max_body; the rest is not
 				 * kept */
+	/* name-value pairs, section 3.4 */
+	unsigned length;	/* one that is being read ... */
+	int	more;		/* ... with so many bytes to come */
+	bool	value;		/* it is a value's, not a name's */
+	size_t	sum;		/* of the pair's lengths */
+	size_t	skip;		/* bytes of the pair itself to come */
 	/* record_collect only */
 	unsigned char head[8];	/* a header that is not whole yet */
 	size_t	have;		/* bytes of it */
-	size_t	left;		/* content and padding still to come */
+	size_t	left;		/* content still to come ... */
+	size_t	pad;		/* ... and padding */
 	bool	drop;		/* ... which are not kept */
 };
 

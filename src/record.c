@@ -17,6 +17,39 @@ record_start(struct record_walk *w, size_t max_body)
 	w->max_body = max_body;
 }
 
+/* Bytes of parameters: lengths of one or four bytes, then the pair itself. */
+static int
+pairs(struct record_walk *w, const unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		if (w->skip > 0) {
+			size_t k = n - i < w->skip ? n - i : w->skip;
+
+			w->skip -= k;
+			i += k;
+			continue;
+		}
+		if (w->more == 0 && p[i] & 0x80) {
+			w->length = p[i++] & 0x7f;
+			w->more = 3;
+			continue;
+		}
+		w->length = w->more > 0 ? w->length << 8 | p[i] : p[i];
+		i++;
+		if (w->more > 0 && --w->more > 0)
+			continue;
+		w->sum += w->length;
+		if (w->sum > RECORD_PARAMS)
+			return -1;
+		if (w->value) {
+			w->skip = w->sum;
+			w->sum = 0;
+		}
+		w->value = !w->value;
+	}
+	return 0;
+}
+
 /* Account for one record by its header. */
 static enum record_answer
 step(struct record_walk *w, const unsigned char *h)
@@ -37,6 +70,8 @@ step(struct record_walk *w, const unsigned char *h)
 	case 1:
 		w->params += len;
 		if (type != PARAMS || w->params > RECORD_PARAMS)
+			return RECORD_BAD;
+		if (len == 0 && (w->value || w->more > 0 || w->skip > 0))
 			return RECORD_BAD;
 		w->stage += len == 0;
 		return RECORD_MORE;
@@ -71,6 +106,9 @@ record_whole(struct record_walk *w, const unsigned char *p, size_t n)
 		if (w->stage == 1 && w->params == 0 && h[1] == BEGIN_REQUEST &&
 		    (h[HEADER] << 8 | h[HEADER + 1]) != RESPONDER)
 			return RECORD_BAD;
+		if (h[1] == PARAMS && pairs(w, h + HEADER,
+		    (size_t)(h[4] << 8 | h[5])) != 0)
+			return RECORD_BAD;
 		w->at += size;
 		if (a == RECORD_WHOLE)
 			return a;
@@ -86,11 +124,16 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 	while (n > 0) {
 		size_t k;
 
-		if (w->left > 0) {
-			k = n < w->left ? n : w->left;
+		if (w->left + w->pad > 0) {
+			size_t *of = w->left > 0 ? &w->left : &w->pad;
+
+			k = n < *of ? n : *of;
+			if (of == &w->left && w->head[1] == PARAMS &&
+			    pairs(w, p, k) != 0)
+				return RECORD_BAD;
 			if (!w->drop && buf_put(in, p, k) != 0)
 				return RECORD_BAD;
-			w->left -= k;
+			*of -= k;
 			p += k;
 			n -= k;
 			continue;
@@ -105,7 +148,8 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 		w->have = 0;
 		if (step(w, w->head) == RECORD_BAD)
 			return RECORD_BAD;
-		w->left = (size_t)(w->head[4] << 8 | w->head[5]) + w->head[6];
+		w->left = (size_t)(w->head[4] << 8 | w->head[5]);
+		w->pad = w->head[6];
 		if (!w->drop && buf_put(in, w->head, HEADER) != 0)
 			return RECORD_BAD;
 	}
@@ -113,5 +157,5 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 	    ((unsigned char)in->data[HEADER] << 8 |
 	    (unsigned char)in->data[HEADER + 1]) != RESPONDER)
 		return RECORD_BAD;
-	return w->stage == 3 && w->left == 0 ? RECORD_WHOLE : RECORD_MORE;
+	return w->stage == 3 && w->left + w->pad == 0 ? RECORD_WHOLE : RECORD_MORE;
 }

@@ -51,7 +51,8 @@ whole(struct bytes *b, size_t body)
 	static char text[65535];
 
 	begin(b, RESPONDER);
-	rec(b, PARAMS, "\1\1ab", 4);
+	rec(b, PARAMS, "\1\200\0\0\3", 5);	/* a pair in two records */
+	rec(b, PARAMS, "abcd\1\0x", 7);
 	rec(b, PARAMS, "", 0);
 	memset(text, 'x', sizeof(text));
 	for (size_t k; body > 0; body -= k) {
@@ -182,6 +183,17 @@ what_no_web_server_sends_is_refused(void **state)
 	bad(&b);
 	begin(&b, RESPONDER);		/* an abort */
 	rec(&b, 2, "", 0);
+	bad(&b);
+	begin(&b, RESPONDER);		/* a value longer than the rest */
+	rec(&b, PARAMS, "\1\5ab", 4);
+	rec(&b, PARAMS, "", 0);
+	bad(&b);
+	begin(&b, RESPONDER);		/* an end inside a length */
+	rec(&b, PARAMS, "\1\200\0", 3);
+	rec(&b, PARAMS, "", 0);
+	bad(&b);
+	begin(&b, RESPONDER);		/* two lengths whose sum wraps */
+	rec(&b, PARAMS, "\377\377\377\377\377\377\377\377", 8);
 	bad(&b);
 	begin(&b, RESPONDER);		/* too many parameters */
 	rec(&b, PARAMS, big, sizeof(big));
