@@ -21,8 +21,8 @@ struct front *front_fcgi_new(struct loop *l, const struct config *cfg,
     struct api *api, int fd);
 void	front_fcgi_free(struct front *f);	/* drops what is open */
 
-/* Take no new connection, close the idle ones, and call done when the last
- * stream has ended. done may be called before this returns. */
+/* Take no new connection, close the kept ones when they have been silent for a
+ * moment, and call done when the last stream has ended. done may be called before this returns. */
 void	front_fcgi_drain(struct front *f, void (*done)(void *arg), void *arg);
 
 #endif

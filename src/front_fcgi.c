@@ -29,6 +29,8 @@
 #define FRONT_OUT	(32 * 1024 * 1024)
 #define FRONT_ACCEPT	16		/* connections taken by one event */
 #define FRONT_CUT_MS	100		/* between the last bytes and the cut */
+#define FRONT_GRACE_MS	5000		/* of draining: connections are kept */
+#define FRONT_SILENT_MS	500		/* then: closed after such a silence */
 #define FRONT_PAUSE_MS	1000		/* without descriptors: no accept */
 
 enum state { IDLE, BUSY, GONE };
@@ -63,6 +65,7 @@ struct front {
 	struct conn		*conns;
 	unsigned char		*peek;
 	bool			 draining;
+	int64_t			 grace;		/* steady ms, while draining */
 	void			(*done)(void *);
 	void			*done_arg;
 };
@@ -81,7 +84,8 @@ conn_close(struct conn *c)
 	loop_unpost(f->loop, &c->flush);
 	if (c->state == BUSY)
 		FCGX_Free(&c->fcgi, 0);
-	close(c->io.fd);
+	if (c->io.fd >= 0)
+		close(c->io.fd);
 	buf_release(&c->in);
 	buf_release(&c->out);
 	*c->prev = c->next;
@@ -137,11 +141,23 @@ conn_cut(struct conn *c)
 	conn_close(c);
 }
 
+/* A kept connection while we drain. The web server may be sending its next
+ * request right now, and a POST that is lost it does not repeat: so it is not
+ * closed before it was silent for a while. */
+static void
+conn_idle(struct conn *c)
+{
+	(void)loop_timer_set(c->f->loop, &c->timer,
+	    loop_now(c->f->loop) + FRONT_SILENT_MS);
+}
+
 /* The answer is out. */
 static void
 conn_done(struct conn *c)
 {
-	bool keep = c->fcgi.keepConnection != 0 && !c->f->draining;
+	struct front *f = c->f;
+	bool keep = c->fcgi.keepConnection != 0 && (!f->draining ||
+	    loop_now(f->loop) < f->grace);
 
 	if (!c->whole) {
 		/* Not at once: lighttpd gives an answer that comes in one
@@ -163,8 +179,10 @@ conn_done(struct conn *c)
 	c->ended = false;
 	buf_release(&c->out);
 	record_start(&c->walk, c->f->cfg->max_body);
-	loop_timer_cancel(c->f->loop, &c->timer);
-	(void)loop_watch(c->f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
+	loop_timer_cancel(f->loop, &c->timer);
+	if (f->draining)
+		conn_idle(c);
+	(void)loop_watch(f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
 }
 
 /* Go on when the socket takes more; a client that never reads is dropped. */
@@ -257,8 +275,9 @@ body_read(struct conn *c, size_t *n)
 	return p;
 }
 
-/* The whole request is at fd (the socket, or a memfd with its records). */
-static void
+/* The whole request is at fd (the socket, or a memfd with its records). false:
+ * libfcgi closed fd, as it does with what it refuses. */
+static bool
 conn_begin(struct conn *c, int fd)
 {
 	struct api_request rq = { .http = &c->http };
@@ -268,8 +287,12 @@ conn_begin(struct conn *c, int fd)
 		goto fail;
 	c->fcgi.ipcFd = fd;
 	c->fcgi.keepConnection = 1;
-	if (FCGX_Accept_r(&c->fcgi) < 0)
-		goto fail;
+	if (FCGX_Accept_r(&c->fcgi) < 0) {
+		if (fd == c->io.fd)
+			c->io.fd = -1;
+		conn_close(c);
+		return false;
+	}
 	c->state = BUSY;
 	if (FCGX_GetError(c->fcgi.in) != 0)
 		goto fail;
@@ -292,11 +315,10 @@ conn_begin(struct conn *c, int fd)
 		    c->f->cfg->max_body);
 	c->ended = false;
 	c->relay = api_start(c->f->api, &rq, &c->sink);
-	return;
+	return true;
 fail:
-	/* libfcgi closed its descriptor when it refused the request. */
-	c->fcgi.ipcFd = -1;
 	conn_close(c);
+	return true;
 }
 
 /* Collected requests reach libfcgi through a memfd: it reads there, and
@@ -315,8 +337,8 @@ conn_collected(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	conn_begin(c, fd);
-	close(fd);
+	if (conn_begin(c, fd))
+		close(fd);
 }
 
 /* Receive what is there and walk its records. */
@@ -363,7 +385,7 @@ conn_readable(struct conn *c)
 		    loop_now(f->loop) + f->cfg->body_ms);
 	switch (record_whole(&c->walk, f->peek, (size_t)n)) {
 	case RECORD_WHOLE:
-		conn_begin(c, c->io.fd);
+		(void)conn_begin(c, c->io.fd);
 		break;
 	case RECORD_BAD:
 		conn_close(c);
@@ -407,6 +429,10 @@ on_deadline(struct loop_timer *t)
 
 	if (c->cut) {
 		conn_cut(c);
+		return;
+	}
+	if (c->state == IDLE && c->f->draining) {
+		conn_close(c);
 		return;
 	}
 	log_msg(LOG_INFO, c->state == IDLE ? "body_timeout" : "client_stalled",
@@ -463,13 +489,15 @@ on_listen(struct loop_io *io, unsigned events)
 			conn_new(f, fd);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-			log_msg(LOG_WARN, "accept", "%s: new connections wait "
-			    "for a second", strerror(errno));
-			loop_forget(f->loop, &f->listen);
-			(void)loop_timer_set(f->loop, &f->again,
-			    loop_now(f->loop) + FRONT_PAUSE_MS);
-		}
+		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+			return;
+		/* No descriptors left, or a socket that somebody shut down:
+		 * to come back at once would be to spin. */
+		log_msg(LOG_WARN, "accept", "%s: new connections wait for a "
+		    "second", strerror(errno));
+		loop_forget(f->loop, &f->listen);
+		(void)loop_timer_set(f->loop, &f->again,
+		    loop_now(f->loop) + FRONT_PAUSE_MS);
 		return;
 	}
 }
@@ -497,6 +525,9 @@ front_fcgi_new(struct loop *l, const struct config *cfg, struct api *api,
 	f->listen.ready = on_listen;
 	f->again.fire = on_again;
 	f->peek = malloc(FRONT_PEEK);
+	/* libfcgi must not linger when it closes a connection (2 s and more):
+	 * read when it starts. */
+	(void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
 	/* EXCLUSIVE: one of several workers wakes up, not all. */
 	if (f->peek == NULL || FCGX_Init() != 0 ||
 	    loop_watch(l, &f->listen, EPOLLIN | EPOLLEXCLUSIVE) != 0) {
@@ -513,6 +544,7 @@ front_fcgi_drain(struct front *f, void (*done)(void *), void *arg)
 	struct conn *c, *next;
 
 	f->draining = true;
+	f->grace = loop_now(f->loop) + FRONT_GRACE_MS;
 	f->done = done;
 	f->done_arg = arg;
 	loop_forget(f->loop, &f->listen);
@@ -524,7 +556,7 @@ front_fcgi_drain(struct front *f, void (*done)(void *), void *arg)
 	for (c = f->conns; c != NULL; c = next) {
 		next = c->next;
 		if (c->state == IDLE && c->in.len == 0)
-			conn_close(c);
+			conn_idle(c);
 	}
 }
 
