@@ -318,6 +318,8 @@ supervise(int fd, struct config *cfg, const char *file)
 	flags = fcntl(fd, F_GETFL);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || flags < 0 ||
 	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || spawn(s) != 0) {
+		log_msg(LOG_ERROR, "supervise", "descriptor %d cannot be "
+		    "served: %s", fd, strerror(errno));
 		config_free(cfg);
 		free(s);
 		return -1;

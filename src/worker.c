@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -75,13 +74,14 @@ on_signal(struct loop_io *io, unsigned events)
 		;
 	if (w->deadline.place != 0)
 		return;
-	/* The supervisor was killed. A web server that starts a successor
-	 * first asks whether somebody still listens: nobody must. */
-	if (getppid() != w->parent)
-		(void)shutdown(w->listen, SHUT_RDWR);
 	(void)loop_timer_set(w->loop, &w->deadline,
 	    loop_now(w->loop) + w->cfg->drain_ms);
 	front_fcgi_drain(w->front, drained, w);
+	/* The supervisor was killed. A web server that starts a successor
+	 * first asks whether somebody still listens: none of us must. (Not
+	 * shutdown(2): who gave us the socket may want to use it again.) */
+	if (getppid() != w->parent)
+		close(w->listen);
 }
 
 static int
