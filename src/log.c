@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -26,6 +28,7 @@ struct secret {
 static char bytes[LINE + 1];
 static struct buf line;
 static bool active;
+static int64_t dropped;		/* lines that could not be written */
 static enum log_level limit = LOG_INFO;
 static struct secret *secrets;
 static size_t secret_count;
@@ -145,17 +148,37 @@ log_str(const char *name, const char *value)
 		member(name, value, strlen(value));
 }
 
-void
-log_int(const char *name, int64_t value)
+static void
+number(const char *name, int64_t value)
 {
 	size_t start = line.len;
 
-	if (!active)
-		return;
 	if (buf_printf(&line, ",\"%s\":%" PRId64, name, value) < 0) {
 		line.len = start;
 		line.failed = false;
 	}
+}
+
+void
+log_int(const char *name, int64_t value)
+{
+	if (active)
+		number(name, value);
+}
+
+/* Whether stderr takes a line without waiting: a pipe whose reader stopped
+ * must not stop us. A pipe that polls writable takes PIPE_BUF bytes. */
+static bool
+writable(void)
+{
+	static enum { UNKNOWN, WAITS, NEVER } kind;
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct stat st;
+
+	if (kind == UNKNOWN)
+		kind = fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) ?
+		    NEVER : WAITS;
+	return kind == NEVER || poll(&p, 1, 0) != 0;
 }
 
 void
@@ -167,6 +190,14 @@ log_close(void)
 	if (!active)
 		return;
 	active = false;
+	if (!writable()) {
+		dropped++;
+		errno = saved;
+		return;
+	}
+	if (dropped > 0)
+		number("dropped", dropped);
+	dropped = 0;
 	line.max = LINE;
 	buf_puts(&line, "}\n");
 	do

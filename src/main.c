@@ -1,5 +1,6 @@
 /* main: finds out how it was started, and starts that. */
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,6 +40,16 @@ harden(void)
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
+}
+
+/* A closed descriptor 0, 1 or 2 would be given to the next file that is
+ * opened, and answers and log lines be written into it: the state, say. */
+static void
+standard_files(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", O_RDWR);
 }
 
 /* RELEVO_CONFIG, else relevo.conf beside the binary, else in /etc. */
@@ -148,6 +159,7 @@ main(int argc, char **argv)
 	const char *file = config_option(&argc, argv);
 	int fd;
 
+	standard_files();
 	harden();
 	if (sodium_init() < 0) {
 		fprintf(stderr, "relevo: libsodium could not start\n");

@@ -1,0 +1,150 @@
+# The ways of being started: with a listening socket from somebody else, with
+# descriptors missing, with nobody reading what it logs.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	setup_dir
+	mock_start
+	config_mock p1 m1 | config_write
+}
+
+teardown()
+{
+	stop_all
+}
+
+# holder FD COMMAND...: listen on $DIR/relevo.sock and run COMMAND with the
+# socket as descriptor FD, in the holder's own process or (`fork` in front of
+# it) in a child, so that the socket outlives it.
+holder()
+{
+	local how=exec
+
+	[[ $1 == fork ]] && how=fork && shift
+	spawn relevo perl -e '
+		use Socket; use POSIX ();
+		BEGIN { $^F = 9 }	# kept open by exec
+		my ($how, $path, $fd, @cmd) = @ARGV;
+		socket(my $s, AF_UNIX, SOCK_STREAM, 0) or die;
+		bind($s, pack_sockaddr_un($path)) or die;
+		listen($s, 64) or die;
+		POSIX::dup2(fileno($s), $fd) == $fd or die;
+		$ENV{LISTEN_PID} = $$ if $ENV{LISTEN_FDS};
+		if ($how eq "exec") { exec @cmd or die }
+		my $stop = 0;
+		$SIG{TERM} = sub { $stop = 1; kill "TERM", $main::kid };
+		until ($stop) {
+			defined($main::kid = fork) or die;
+			if (!$main::kid) { exec @cmd or die }
+			open(my $f, ">", "$path.pid"); print $f $main::kid;
+			close($f);
+			waitpid($main::kid, 0) while kill(0, $main::kid) &&
+			    waitpid($main::kid, POSIX::WNOHANG()) == 0 &&
+			    select(undef, undef, undef, 0.01) == 0;
+		}' "$how" "$DIR/relevo.sock" "$@"
+}
+
+# answers: a chat through nginx before that socket.
+web()
+{
+	WEB_MODE=
+	WEB_EXTRA=
+	web_start nginx_write nginx -p "$DIR" -e "$DIR/web.err" \
+	    -c "$DIR/nginx.conf"
+}
+
+answers()
+{
+	ask m1
+	http_status 200
+	json '.choices[0].message.content == "w1 w2 w3 w4 w5 "'
+}
+
+@test "started: a listening socket on descriptor 0" {
+	export RELEVO_CONFIG=$DIR/relevo.conf
+	holder 0 "$RELEVO"
+	web
+	answers
+}
+
+@test "started: LISTEN_FDS, the socket on descriptor 3" {
+	export RELEVO_CONFIG=$DIR/relevo.conf LISTEN_FDS=1
+	holder 3 "$RELEVO"
+	web
+	answers
+}
+
+@test "started: again on the same socket after the supervisor was killed" {
+	local first
+
+	export RELEVO_CONFIG=$DIR/relevo.conf
+	holder fork 0 "$RELEVO"
+	web
+	answers
+	first=$(<"$DIR/relevo.sock.pid")
+	kill -KILL "$first"
+	until_true 10 other_pid "$first"
+	until_true 10 healthy
+	answers
+}
+
+other_pid()
+{
+	[[ $(<"$DIR/relevo.sock.pid") != "$1" ]]
+}
+
+healthy()
+{
+	[[ $(curl -s -m 5 -o /dev/null -w '%{http_code}' "$URL/health") == 200 ]]
+}
+
+# cgi: a chat by hand, with what stands behind as redirections.
+cgi()
+{
+	chat_body m1 >"$DIR/question"
+	env -i REQUEST_METHOD=POST REQUEST_URI=/v1/chat/completions \
+	    CONTENT_TYPE=application/json GATEWAY_INTERFACE=CGI/1.1 \
+	    CONTENT_LENGTH="$(stat -c %s "$DIR/question")" \
+	    RELEVO_CONFIG="$DIR/relevo.conf" \
+	    ASAN_OPTIONS="${ASAN_OPTIONS:-}" "$@"
+}
+
+@test "started: closed descriptors are not the state file's" {
+	cgi bash -c "'$RELEVO' <'$DIR/question' >/dev/null"
+	run "$RELEVO" --config "$DIR/relevo.conf" state verify
+	assert_success
+	cgi bash -c "'$RELEVO' <'$DIR/question' >&- 2>&-" || true
+	cgi bash -c "'$RELEVO' <&- >&- 2>&-" || true
+	cgi bash -c "'$RELEVO' <&- 2>/dev/null" >"$DIR/answer"
+	grep -q '^Status: 400' "$DIR/answer"
+	run "$RELEVO" --config "$DIR/relevo.conf" state verify
+	assert_success
+	[[ ! -e $(echo "$DIR"/state.bad-*) ]]
+}
+
+@test "started: a full pipe on stderr stops nobody" {
+	local i
+
+	# A pipe that is open for reading, by us, and never read.
+	mkfifo "$DIR/log"
+	exec 9<>"$DIR/log"
+	(
+		exec 3>&- 2>&9 9>&-
+		exec "$RELEVO" --config "$DIR/relevo.conf" serve \
+		    --socket "$DIR/relevo.sock"
+	) &
+	echo "relevo $!" >>"$DIR/pids"
+	until_true 10 test -S "$DIR/relevo.sock"
+	web
+	# 64 KB of lines of some 200 bytes.
+	for ((i = 0; i < 500; i++)); do
+		echo "url = \"$URL/health\""
+		echo 'output = /dev/null'
+	done >"$DIR/many"
+	curl -sS -m 30 -K "$DIR/many"
+	answers
+	exec 9>&-
+}
