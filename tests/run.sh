@@ -30,6 +30,7 @@ check()
 	name=$1
 	shift
 	if out=$("$@" 2>&1); then
+		echo "$out" | tail -n 1 | sed 's/^/# /'
 		echo "ok - $name" | tee -a "$all"
 	else
 		echo "$out" | tail -n 40
@@ -55,7 +56,11 @@ check 'so it does with the sanitizers' \
     $MAKE $jobs WERROR=1 SAN=$san all mock
 check 'so do the unit tests' $MAKE $jobs WERROR=1 SAN=$san unit
 part 'unit tests (sanitizers)' units
-[ ! -f tests/kill/rules.mk ] || part 'the ledger under fire' sh tests/kill/run.sh
+check 'the tests under fire build' $MAKE $jobs build/kill/kill \
+    build/kill/cut build/kill/power
+check 'a change cut at every store is all or nothing' build/kill/cut
+check '2,000 images of a power cut: all readable' build/kill/power 2000
+check '2,000 kills: nothing lost, nothing doubled' build/kill/kill 2000
 part 'end to end' bats --tap tests
 RELEVO=$PWD/build/san/relevo part 'end to end (sanitizers)' bats --tap tests
 
