@@ -139,8 +139,8 @@ cgi()
 	echo "relevo $!" >>"$DIR/pids"
 	until_true 10 test -S "$DIR/relevo.sock"
 	web
-	# 64 KB of lines of some 200 bytes.
-	for ((i = 0; i < 500; i++)); do
+	# A line is some 130 bytes, the pipe holds 64 KB.
+	for ((i = 0; i < 1000; i++)); do
 		echo "url = \"$URL/health\""
 		echo 'output = /dev/null'
 	done >"$DIR/many"
