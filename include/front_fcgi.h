@@ -1,10 +1,11 @@
 /* front_fcgi: FastCGI connections on the loop. The only module that knows
  * libfcgi.
  *
- * libfcgi parses and frames, but never waits: a request is given to it when
- * all of it is there, and it writes only after POLLOUT. Records that no web
- * server sends never reach it (a GET_VALUES record with repeated names
- * overflows a buffer in it, up to 2.4.7). */
+ * libfcgi takes requests apart, but never waits: one is given to it when all of
+ * it is there. Records that no web server sends never reach it (a GET_VALUES
+ * record with repeated names overflows a buffer in it, up to 2.4.7). The answer
+ * is framed here and sent as far as the socket takes it: libfcgi can only
+ * block, and over TCP it did. */
 #ifndef FRONT_FCGI_H
 #define FRONT_FCGI_H
 

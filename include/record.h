@@ -1,4 +1,5 @@
-/* record: FastCGI records as they come from a web server: is a request whole?
+/* record: FastCGI records: is a request that comes in whole, and how an answer
+ * goes out.
  *
  * A walk over record headers (FastCGI specification 1.0, section 3.3) that
  * refuses whatever a web server never sends to a responder: management
@@ -52,5 +53,10 @@ enum record_answer record_whole(struct record_walk *w, const unsigned char *p,
  * be answered in order. RECORD_BAD also when in is full. */
 enum record_answer record_collect(struct record_walk *w,
     const unsigned char *p, size_t n, struct buf *in);
+
+/* Append p[0..n) as output records of request id, and the two records that end
+ * a request in order. 0 or -1 as buf_put. */
+int	record_output(struct buf *out, unsigned id, const char *p, size_t n);
+int	record_end(struct buf *out, unsigned id);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,11 +21,9 @@
 #include "relay.h"
 
 #define FRONT_PEEK	(64 * 1024)	/* a request this small is not copied */
-#define FRONT_FLUSH	(64 * 1024)	/* bytes after one POLLOUT: a unix
-					 * socket that polls writable still
-					 * takes 180 KB without blocking */
 #define FRONT_FULL	(64 * 1024)	/* waiting bytes that pause a stream */
 #define FRONT_OUT	(32 * 1024 * 1024)
+#define FRONT_KEEP	(16 * 1024)	/* memory that an idle stream holds */
 #define FRONT_ACCEPT	16		/* connections taken by one event */
 #define FRONT_CUT_MS	100		/* between the last bytes and the cut */
 #define FRONT_GRACE_MS	5000		/* of draining: connections are kept */
@@ -103,8 +100,7 @@ sink_put(struct sink *s, const char *p, size_t n)
 {
 	struct conn *c = OWNER(s, struct conn, sink);
 
-	if (buf_put(&c->out, p, n) != 0)
-		c->whole = false;
+	(void)record_output(&c->out, c->walk.id, p, n);
 	loop_post(c->f->loop, &c->flush);
 	c->full = c->out.len - c->out_at > FRONT_FULL;
 	return c->full;
@@ -117,16 +113,8 @@ sink_end(struct sink *s, bool whole)
 
 	c->relay = NULL;
 	c->ended = true;
-	c->whole = whole && !c->out.failed;
+	c->whole = whole && record_end(&c->out, c->walk.id) == 0;
 	loop_post(c->f->loop, &c->flush);
-}
-
-static bool
-writable(const struct conn *c)
-{
-	struct pollfd p = { .fd = c->io.fd, .events = POLLOUT };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
 /* Make the web server cut its client's connection. A plain end will not do:
@@ -168,8 +156,6 @@ conn_done(struct conn *c)
 		    loop_now(c->f->loop) + FRONT_CUT_MS);
 		return;
 	}
-	if (FCGX_FClose(c->fcgi.out) != 0)
-		keep = false;
 	if (!keep) {
 		conn_close(c);
 		return;
@@ -197,38 +183,43 @@ wait_room(struct conn *c)
 		    loop_now(l) + c->f->cfg->stall_ms);
 }
 
+/* What the socket takes without waiting. libfcgi could only block here: over
+ * TCP a socket that polls writable may take less than one of its records. -1:
+ * the web server is gone. */
+static int
+give(struct conn *c)
+{
+	ssize_t n;
+
+	if (c->out_at == c->out.len)
+		return 0;
+	n = send(c->io.fd, c->out.data + c->out_at, c->out.len - c->out_at,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return -1;
+	if (n > 0) {
+		c->out_at += (size_t)n;
+		loop_timer_cancel(c->f->loop, &c->timer);
+	}
+	return 0;
+}
+
 /* Once for each batch: what the relay made in it leaves by one write. */
 static void
 on_flush(struct loop_task *t)
 {
 	struct conn *c = OWNER(t, struct conn, flush);
-	size_t n = c->out.len - c->out_at;
-	bool more = n > FRONT_FLUSH;
 
-	if (!writable(c)) {
-		wait_room(c);
-		return;
-	}
-	loop_timer_cancel(c->f->loop, &c->timer);
-	if (more)
-		n = FRONT_FLUSH;
-	if (n > 0)
-		(void)FCGX_PutStr(c->out.data + c->out_at, (int)n,
-		    c->fcgi.out);
-	/* The end writes what libfcgi still holds by itself. */
-	if (!(c->ended && !more && c->whole))
-		(void)FCGX_FFlush(c->fcgi.out);
-	if (FCGX_GetError(c->fcgi.out) != 0) {
+	if (give(c) != 0) {
 		conn_close(c);
 		return;
 	}
-	c->out_at += n;
-	if (more) {
+	if (c->out_at < c->out.len) {
 		wait_room(c);
 		return;
 	}
 	c->out_at = 0;
-	if (c->out.cap > 16 * 1024)
+	if (c->out.cap > FRONT_KEEP)
 		buf_release(&c->out);
 	else
 		buf_clear(&c->out);
@@ -299,12 +290,11 @@ conn_begin(struct conn *c, int fd)
 	rq.body = body_read(c, &rq.len);
 	if (rq.body == NULL)
 		goto fail;
-	c->fcgi.ipcFd = c->io.fd;
 	loop_timer_cancel(c->f->loop, &c->timer);
-	/* Not needed any more: 9 KB for each stream. */
+	/* Only its parameters are still needed: 17 KB for each stream. */
 	FCGX_FreeStream(&c->fcgi.in);
+	FCGX_FreeStream(&c->fcgi.out);
 	FCGX_FreeStream(&c->fcgi.err);
-	c->fcgi.nWriters = 1;
 	buf_release(&c->in);
 	fault_set(&rq.fault, FAULT_NONE, NULL, "%s", "");
 	if (http_read(&c->http, c->fcgi.envp, &f) != 0)
@@ -321,8 +311,7 @@ fail:
 	return true;
 }
 
-/* Collected requests reach libfcgi through a memfd: it reads there, and
- * writes to the socket, for it looks at ipcFd each time. */
+/* Collected requests reach libfcgi through a memfd. */
 static void
 conn_collected(struct conn *c)
 {
@@ -412,8 +401,9 @@ on_ready(struct loop_io *io, unsigned events)
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
 		/* lighttpd half-closes to tell that the client left, and logs
 		 * an error unless the request still ends in order. */
-		if (!(events & (EPOLLHUP | EPOLLERR)) && writable(c))
-			(void)FCGX_FClose(c->fcgi.out);
+		if (!(events & (EPOLLHUP | EPOLLERR)) && !c->ended &&
+		    record_end(&c->out, c->walk.id) == 0)
+			(void)give(c);
 		conn_close(c);
 		return;
 	}
@@ -472,6 +462,8 @@ conn_new(struct front *f, int fd)
 		conn_close(c);
 		return;
 	}
+	(void)loop_timer_set(f->loop, &c->timer,
+	    loop_now(f->loop) + f->cfg->body_ms);
 	/* Most peers have sent all by now: one epoll_wait saved. */
 	conn_readable(c);
 }

@@ -5,10 +5,13 @@
 #include "buf.h"
 
 #define BEGIN_REQUEST	1
+#define END_REQUEST	3
 #define PARAMS		4
 #define STDIN		5
+#define STDOUT		6
 #define RESPONDER	1
 #define HEADER		8
+#define MOST		65528		/* content of a record: 8 * 8191 */
 
 void
 record_start(struct record_walk *w, size_t max_body)
@@ -59,6 +62,10 @@ step(struct record_walk *w, const unsigned char *h)
 
 	w->drop = false;
 	if (h[0] != 1 || id == 0 || (w->stage > 0 && id != w->id))
+		return RECORD_BAD;
+	/* libfcgi forgets padding where one stream ends and the next begins,
+	 * reads on out of step and waits for ever (SetReaderType, 2.4.2). */
+	if (h[6] != 0 && (len == 0 || type == BEGIN_REQUEST))
 		return RECORD_BAD;
 	switch (w->stage) {
 	case 0:
@@ -158,4 +165,37 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 	    (unsigned char)in->data[HEADER + 1]) != RESPONDER)
 		return RECORD_BAD;
 	return w->stage == 3 && w->left + w->pad == 0 ? RECORD_WHOLE : RECORD_MORE;
+}
+
+static int
+put(struct buf *out, unsigned type, unsigned id, const char *p, size_t n)
+{
+	const unsigned char head[HEADER] = { 1, (unsigned char)type,
+	    (unsigned char)(id >> 8), (unsigned char)id,
+	    (unsigned char)(n >> 8), (unsigned char)n, 0, 0 };
+
+	if (buf_put(out, head, sizeof(head)) != 0)
+		return -1;
+	return buf_put(out, p, n);
+}
+
+int
+record_output(struct buf *out, unsigned id, const char *p, size_t n)
+{
+	for (size_t k; n > 0; p += k, n -= k) {
+		k = n < MOST ? n : MOST;
+		if (put(out, STDOUT, id, p, k) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+record_end(struct buf *out, unsigned id)
+{
+	static const char complete[HEADER];	/* status 0, complete */
+
+	if (put(out, STDOUT, id, "", 0) != 0)
+		return -1;
+	return put(out, END_REQUEST, id, complete, sizeof(complete));
 }

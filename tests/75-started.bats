@@ -144,7 +144,7 @@ cgi()
 		echo "url = \"$URL/health\""
 		echo 'output = /dev/null'
 	done >"$DIR/many"
-	curl -sS -m 30 -K "$DIR/many"
+	curl -sS -m 10 --fail-early -K "$DIR/many"
 	answers
 	exec 9>&-
 }

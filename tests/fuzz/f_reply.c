@@ -26,7 +26,7 @@ must(bool holds)
 static void
 check_events(const char *p, size_t n, bool done)
 {
-	const char *end = p + n, *eol;
+	const char *end = n > 0 ? p + n : p, *eol;
 	bool last = false;
 	const char *why;
 	size_t at;
