@@ -135,6 +135,15 @@ supervise_socket(const char *path, mode_t mode)
 
 /* ---- workers ---- */
 
+static void
+pause_spawning(struct supervisor *s)
+{
+	s->pause = s->pause == 0 ? PAUSE_MS : s->pause * 2;
+	if (s->pause > PAUSE_MOST)
+		s->pause = PAUSE_MOST;
+	s->not_before = now_ms() + s->pause;
+}
+
 static int
 spawn(struct supervisor *s)
 {
@@ -146,6 +155,7 @@ spawn(struct supervisor *s)
 	if (pid < 0) {
 		log_msg(LOG_ERROR, "fork", "no new worker: %s",
 		    strerror(errno));
+		pause_spawning(s);
 		return -1;
 	}
 	if (pid == 0) {
@@ -196,15 +206,35 @@ on_death(struct supervisor *s, pid_t pid, int status)
 		log_msg(LOG_ERROR, "worker_died", "worker %d ended with "
 		    "status %d", (int)pid, WEXITSTATUS(status));
 	if (now - s->child[i].born < SHORT_LIFE && !s->stopping &&
-	    s->child[i].generation == s->generation) {
-		s->pause = s->pause == 0 ? PAUSE_MS : s->pause * 2;
-		if (s->pause > PAUSE_MOST)
-			s->pause = PAUSE_MOST;
-		s->not_before = now + s->pause;
-	} else {
+	    s->child[i].generation == s->generation)
+		pause_spawning(s);
+	else
 		s->pause = 0;
-	}
 	s->child[i] = s->child[--s->n];
+}
+
+/* Start workers with cfg. 0, or -1: none could be started, all is as before. */
+static int
+renew(struct supervisor *s, struct config *cfg)
+{
+	struct config *old = s->cfg;
+
+	if (s->n + (size_t)cfg->workers > MOST) {
+		log_msg(LOG_ERROR, "reload_refused", "%zu workers of earlier "
+		    "reloads still finish their streams: later", s->n);
+		return -1;
+	}
+	s->cfg = cfg;
+	s->generation++;
+	while (count(s) < (size_t)cfg->workers && spawn(s) == 0)
+		;
+	if (count(s) == 0) {
+		s->generation--;
+		s->cfg = old;
+		return -1;
+	}
+	config_free(old);
+	return 0;
 }
 
 static void
@@ -220,12 +250,9 @@ reload(struct supervisor *s)
 	if (cfg == NULL) {
 		log_msg(LOG_ERROR, "reload_refused", "the configuration has "
 		    "errors, the old one stays: %s", buf_str(&errors));
+	} else if (renew(s, cfg) != 0) {
+		config_free(cfg);
 	} else {
-		config_free(s->cfg);
-		s->cfg = cfg;
-		s->generation++;
-		while (count(s) < (size_t)cfg->workers && spawn(s) == 0)
-			;
 		log_msg(LOG_INFO, "reload", "%zu new workers, %zu old ones "
 		    "finish", count(s), s->n - count(s));
 		tell(s, SIGTERM, true);
