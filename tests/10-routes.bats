@@ -198,7 +198,7 @@ bad()
 	bad '{"a":"'$'\x01''"}' invalid_json
 	bad '{"a":"'$'\xff''"}' invalid_json
 	bad '{} x' invalid_json
-	bad "$(printf '[%.0s' {1..5000})" invalid_json
+	bad "{\"a\":$(printf '[%.0s' {1..5000})" invalid_json
 	[[ $(mock_stats .total) == 0 ]]
 }
 

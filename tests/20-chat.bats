@@ -91,7 +91,8 @@ five='w1 w2 w3 w4 w5 '
 
 @test "chat: text keeps UTF-8, reasoning and tools are not text" {
 	lighttpd_start fcgi
-	mock_script m1 'text=Hola+se%C3%B1or%2C+%F0%9F%9A%80,split=1,reasoning=3'
+	mock_script m1 \
+	    'text=Hola+se%C3%B1or%2C+%F0%9F%9A%80,split=1,reasoning=3'
 	chat 'model: "m1"' -H 'Accept: text/plain'
 	[[ $output == 'Hola señor, 🚀' ]]
 	chat 'model: "m1"'

@@ -356,6 +356,23 @@ chat()
 	    -H 'Content-Type: application/json' --data-binary "$body" "$@"
 }
 
+# volley N [MODEL] [CURL OPTIONS]: N questions, 16 at a time, to URL; their
+# statuses, one a line, in $DIR/codes-NAME, NAME being STREAM as above. Runs in
+# the foreground: `volley ... & wait $!` for several.
+volley()
+{
+	local n=$1 model=${2:-auto}
+
+	shift
+	(($#)) && shift
+	# [1-N] is curl's own loop.
+	curl -sS -Z --parallel-max 16 --no-progress-meter -m 60 -o /dev/null \
+	    -w '%{http_code}\n' -H 'Content-Type: application/json' \
+	    --data-binary "$(chat_body "$model")" "$@" \
+	    "${ASK_URL:-$URL}/v1/chat/completions?n=[1-$n]" \
+	    >"$DIR/codes-${STREAM:-stream}"
+}
+
 # stream_open MODEL [MEMBERS] [CURL OPTIONS]: `ask` in the background, with
 # "stream":true, or to ASK_PATH; the answer grows in $DIR/stream.out. Several
 # at once have names: `STREAM=two stream_open ...`, and so for the others here.

@@ -247,3 +247,28 @@ nginx_start()
 	web_start nginx_write nginx -p "$DIR" -e "$DIR/web.err" \
 	    -c "$DIR/nginx.conf"
 }
+
+# Two web servers on one configuration and one state file: a responder behind
+# the first, plain CGI behind the second; FCGI_URL and CGI_URL.
+both_start()
+{
+	lighttpd_start fcgi
+	FCGI_URL=$URL
+	lighttpd_start cgi
+	CGI_URL=$URL
+	URL=$FCGI_URL
+}
+
+# both N [MODEL]: a volley to each at once, statuses in $DIR/codes.
+both()
+{
+	local fcgi cgi
+
+	STREAM=fcgi ASK_URL=$FCGI_URL volley "$@" 3>&- &
+	fcgi=$!
+	STREAM=cgi ASK_URL=$CGI_URL volley "$@" 3>&- &
+	cgi=$!
+	wait "$fcgi"
+	wait "$cgi"
+	cat "$DIR/codes-fcgi" "$DIR/codes-cgi" >"$DIR/codes"
+}

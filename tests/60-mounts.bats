@@ -1,0 +1,170 @@
+# One program under every server and at every place.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	setup_dir
+	mock_start
+	{
+		config_mock p1 m1
+		config_mock p2 m2
+	} | config_write
+}
+
+teardown()
+{
+	stop_all
+}
+
+# all_of_it: what a client does in its first minute.
+all_of_it()
+{
+	req GET /health
+	http_status 200
+	json '.status == "ok"'
+	req GET /
+	http_status 200
+	json '.status == "ok" and (.models | length) == 2'
+	req GET /models
+	json '.models | length == 2'
+	chat
+	http_status 200
+	stream_whole
+	chat '' -H 'Accept: text/plain'
+	[[ $output == 'w1 w2 w3 w4 w5 ' ]]
+	ask m2
+	json '.object == "chat.completion"'
+	mock_script m1 status=500
+	mock_script m2 status=429,retry-after=9
+	chat
+	[[ $http_code == 429 || $http_code == 503 ]]
+	json '.error.code | length > 0'
+	[[ $(header content-type) == application/json ]]
+	(($(header retry-after) > 0))
+	req GET /usage
+	json '.totals.requests >= 3 and .totals.inFlight == 0 and
+	    .totals.tokens == 36'
+}
+
+@test "mount: lighttpd starts the responder" {
+	lighttpd_start fcgi
+	all_of_it
+}
+
+@test "mount: lighttpd and a responder of its own" {
+	lighttpd_start socket
+	all_of_it
+}
+
+@test "mount: lighttpd and plain CGI" {
+	lighttpd_start cgi
+	all_of_it
+}
+
+@test "mount: nginx" {
+	nginx_start
+	all_of_it
+}
+
+@test "mount: nginx that keeps its connections" {
+	nginx_start keep
+	all_of_it
+}
+
+@test "mount: nginx with buffered FastCGI still streams" {
+	nginx_start "location ^~ /v1/ { include /etc/nginx/fastcgi_params;
+	    fastcgi_pass relevo; }"
+	mock_script m1 tokens=3,gate=g
+	stream_open m1
+	mock_gate g 1
+	# By X-Accel-Buffering: no.
+	stream_until 'w1 '
+	mock_gate g 3
+	stream_wait
+	stream_whole "$DIR/stream.out"
+}
+
+@test "mount: below a path, lighttpd fcgi and cgi" {
+	relevo_serve
+	mkdir "$DIR/cgi"
+	ln -s "$RELEVO" "$DIR/cgi/relevo.cgi"
+	lighttpd_start fcgi "\$HTTP[\"url\"] =~ \"^/deep/er/\" {
+	  fastcgi.server = ( \"/deep/er\" => (( \"socket\" =>
+	    \"$DIR/relevo.sock\", \"check-local\" => \"disable\" )) ) }
+	server.modules += ( \"mod_alias\", \"mod_cgi\", \"mod_setenv\" )
+	\$HTTP[\"url\"] =~ \"^/cgi-bin/\" {
+	  alias.url = ( \"/cgi-bin/\" => \"$DIR/cgi/\" )
+	  setenv.set-environment = ( $(lighttpd_env) )
+	  cgi.assign = ( \".cgi\" => \"\" ) }"
+	for base in "$URL/deep/er" "$URL/cgi-bin/relevo.cgi"; do
+		ASK_URL=$base
+		mock_reset
+		chat
+		http_status 200
+		stream_whole
+		ask m2 'stream: true'
+		stream_whole
+		req GET "$base/models"
+		json '.models | length == 2'
+		req GET "$base/v1/models/p1/m1"
+		json '.id == "p1/m1"'
+		req GET "$base/nothing"
+		refused 404 unknown_url
+	done
+	req GET "$URL/cgi-bin/relevo.cgi"
+	json '.message == "AI API running"'
+}
+
+# What a server tells a CGI, without a server.
+cgi_alone()
+{
+	env -i PATH="$PATH" RELEVO_CONFIG="$DIR/relevo.conf" \
+	    GATEWAY_INTERFACE=CGI/1.1 SERVER_PROTOCOL=HTTP/1.1 \
+	    ASAN_OPTIONS="${ASAN_OPTIONS:-}" "$@" "$RELEVO" \
+	    2>>"$DIR/relevo.err"
+}
+
+@test "cgi: PATH_INFO instead of REQUEST_URI" {
+	cgi_alone REQUEST_METHOD=GET SCRIPT_NAME=/relevo.cgi \
+	    PATH_INFO=/models </dev/null >"$DIR/out"
+	head -n 1 "$DIR/out" | grep -q '^Status: 200 OK'
+	sed '1,/^\r$/d' "$DIR/out" | jq -e '.models | length == 2'
+}
+
+@test "cgi: a body without a length, and one shorter than told" {
+	chat_body m1 | cgi_alone REQUEST_METHOD=POST REQUEST_URI=/chat \
+	    CONTENT_TYPE=application/json >"$DIR/out"
+	grep -q '\[DONE\]' "$DIR/out"
+	chat_body m1 | cgi_alone REQUEST_METHOD=POST REQUEST_URI=/chat \
+	    CONTENT_LENGTH=5000 CONTENT_TYPE=application/json >"$DIR/out"
+	head -n 1 "$DIR/out" | grep -q '^Status: 400 '
+	chat_body m1 | cgi_alone REQUEST_METHOD=POST REQUEST_URI=/chat \
+	    CONTENT_LENGTH=many CONTENT_TYPE=application/json >"$DIR/out"
+	head -n 1 "$DIR/out" | grep -q '^Status: 400 '
+	[[ $(mock_stats .total) == 1 ]]
+}
+
+@test "cgi: stdout into a file is whole, into nowhere is an end" {
+	mock_script m1 tokens=5000
+	jq -c '.stream = true' <<<"$(chat_body m1)" >"$DIR/q"
+	cgi_alone REQUEST_METHOD=POST REQUEST_URI=/v1/chat/completions \
+	    CONTENT_TYPE=application/json <"$DIR/q" >"$DIR/out"
+	[[ $(tail -n 2 "$DIR/out" | head -n 1) == 'data: [DONE]' ]]
+	[[ $(grep -c '"content":"w' "$DIR/out") == 5000 ]]
+	mock_script m1 silence=100
+	cgi_alone REQUEST_METHOD=POST REQUEST_URI=/v1/chat/completions \
+	    CONTENT_TYPE=application/json <"$DIR/q" | head -n 20 >"$DIR/out"
+	mock_wait m1 aborted 1
+}
+
+@test "responder: on descriptor 0, as spawn-fcgi gives it" {
+	# lighttpd's own way: a listening socket as stdin, no argument.
+	lighttpd_start fcgi
+	[[ $(readlink "/proc/$RELEVO_PID/fd/0") == socket:* ]]
+	tr '\0' ' ' <"/proc/$RELEVO_PID/cmdline" >"$DIR/cmdline"
+	[[ $(<"$DIR/cmdline") == "$RELEVO " ]]
+	req GET /health
+	http_status 200
+}

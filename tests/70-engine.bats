@@ -1,0 +1,376 @@
+# The engine: one loop for all streams, workers that come and go, the log.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+STREAMS=${RELEVO_STREAMS:-1000}
+
+setup()
+{
+	setup_dir
+	# Two descriptors for each stream, in each process.
+	ulimit -n "$(ulimit -Hn)"
+	mock_start
+}
+
+teardown()
+{
+	stop_all
+}
+
+config_plain()
+{
+	{
+		config_mock p1 m1
+		config_mock p2 m2
+	} | config_write "${1:-}"
+}
+
+load_build()
+{
+	LOAD=${LOAD:-$ROOT/build/load/load}
+	[[ -x $LOAD ]] && return
+	LOAD=$DIR/load
+	cc -std=gnu11 -D_GNU_SOURCE -O2 -o "$LOAD" "$ROOT/tests/load/load.c"
+}
+
+workers()
+{
+	pgrep -P "$RELEVO_PID" | tr '\n' ' '
+}
+
+of_status()
+{
+	awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/status"
+}
+
+# -- Many streams -------------------------------------------------------------
+
+arrived()
+{
+	mock_wait m1 requests "$STREAMS"
+}
+
+@test "engine: 1,000 streams at once on one worker, one thread" {
+	local before after worker
+
+	load_build
+	config_plain
+	nginx_start
+	ask m1
+	worker=$(workers)
+	before=$(of_status $worker VmRSS)
+	mock_reset
+	mock_script m1 tokens=20,gate=g
+	chat_body m1 'stream: true' >"$DIR/q"
+	spawn load bash -c "'$LOAD' $PORT /v1/chat/completions $STREAMS 20 \
+	    <'$DIR/q'"
+	forget "$SPAWNED"
+	until_true 60 arrived
+	# All are open, and have had one chunk each.
+	mock_gate g 1
+	until_true 30 all_have_one
+	req GET /health
+	json '.streams == $n' --argjson n "$STREAMS"
+	[[ $(of_status $worker Threads) == 1 ]]
+	after=$(of_status $worker VmRSS)
+	if ! grep -qa __asan_init "$RELEVO"; then
+		((after - before < 40 * STREAMS)) ||
+		    fail "$((after - before)) KB for $STREAMS streams"
+	fi
+	mock_gate g 20
+	until_true 60 gone "$SPAWNED"
+	wait "$SPAWNED" || fail "$(cat "$DIR/load.out")"
+	[[ $(<"$DIR/load.out") == "$STREAMS of $STREAMS streams whole" ]]
+	[[ $(mock_stats '.models.m1 | [.requests, .completed, .peak] | @csv') \
+	    == "$STREAMS,$STREAMS,$STREAMS" ]]
+	[[ $(workers) == "$worker" ]]
+	req GET /usage
+	json '.totals.inFlight == 0 and .totals.requests == $n' \
+	    --argjson n $((STREAMS + 1))
+}
+
+all_have_one()
+{
+	[[ $(mock_stats .models.m1.tokens) == "$STREAMS" ]]
+}
+
+@test "engine: paced streams do not wait for each other" {
+	load_build
+	config_plain 'workers = 2'
+	lighttpd_start socket
+	mock_script m1 tokens=30,pace=10
+	chat_body m1 'stream: true' >"$DIR/q"
+	"$LOAD" "$PORT" /v1/chat/completions 200 30 <"$DIR/q"
+	[[ $(mock_stats .models.m1.completed) == 200 ]]
+}
+
+@test "engine: connections to a provider are kept warm" {
+	config_plain
+	nginx_start keep
+	volley 100 m1 --parallel-max 1
+	[[ $(sort "$DIR/codes-stream" | uniq -c) == *' 100 200' ]]
+	(($(mock_stats .connections) <= 2)) || fail "$(mock_stats .connections)"
+}
+
+@test "engine: a connection that went stale costs nobody an answer" {
+	config_plain
+	lighttpd_start fcgi
+	mock_script m1 stale
+	for n in 1 2 3 4 5 6; do
+		ask m1
+		http_status 200
+		[[ $(header x-relevo-attempts) == p1:ok ]]
+	done
+	mock_script m1 hangup
+	for n in 1 2 3; do
+		ask m1 'stream: true'
+		stream_whole
+	done
+	req GET /usage
+	json '.totals.failures == 0'
+}
+
+# -- Workers ------------------------------------------------------------------
+
+answers()
+{
+	ask m1
+	[[ $http_code == 200 ]]
+}
+
+@test "worker: killed, it is replaced, and the log says so" {
+	STDERR_ALLOW=worker_died
+	config_plain
+	lighttpd_start socket
+	ask m1
+	http_status 200
+	old=$(workers)
+	kill -KILL $old
+	until_true 10 answers
+	[[ $(workers) != "$old" ]]
+	alive "$RELEVO_PID"
+	grep '"event":"worker_died"' "$DIR/relevo.err" |
+	    jq -e '.level == "error" and (.message | test("signal 9"))'
+}
+
+@test "worker: one of two killed, the other's stream goes on" {
+	STDERR_ALLOW=worker_died
+	config_plain 'workers = 2'
+	lighttpd_start socket
+	mock_script m1 tokens=2,gate=g
+	mock_gate g 1
+	for n in a b c d; do
+		STREAM=$n stream_open m1
+		STREAM=$n stream_until 'w1 '
+	done
+	# The one that has fewer streams, perhaps none.
+	kill -KILL "$(pgrep -n -P "$RELEVO_PID")"
+	mock_wait m1 requests 4
+	until_true 10 two_workers
+	mock_gate g 2
+	for n in a b c d; do
+		STREAM=$n stream_wait
+		[[ $output == *'w1 '* ]]
+		if ((status == 0)) && grep -q DONE "$DIR/$n.out"; then
+			stream_whole "$DIR/$n.out"
+			echo whole >>"$DIR/ends"
+		else
+			run ! grep -q DONE "$DIR/$n.out"
+			echo cut >>"$DIR/ends"
+		fi
+	done
+	[[ $(grep -c whole "$DIR/ends") == \
+	    $(mock_stats .models.m1.completed) ]]
+}
+
+two_workers()
+{
+	[[ $(workers | wc -w) == 2 ]]
+}
+
+one_worker()
+{
+	[[ $(workers | wc -w) == 1 ]]
+}
+
+has_model()
+{
+	req GET /models
+	[[ $(jq -r '.models[].id' <<<"$output") == *"$1"* ]]
+}
+
+@test "reload: a new model appears while an open stream ends whole" {
+	config_plain
+	lighttpd_start socket
+	old=$(workers)
+	mock_script m1 tokens=3,gate=g
+	mock_gate g 1
+	stream_open m1
+	stream_until 'w1 '
+	{
+		config_mock p1 m1
+		config_mock p9 new-one
+	} | config_write
+	kill -HUP "$RELEVO_PID"
+	until_true 10 has_model p9/new-one
+	ask new-one
+	http_status 200
+	ask m2
+	refused 404 model_not_found model
+	[[ " $(workers) " == *" ${old% } "* ]]
+	mock_gate g 3
+	stream_wait
+	[[ $status == 0 ]]
+	stream_whole "$DIR/stream.out"
+	until_true 10 one_worker
+	[[ $(workers) != "$old" ]]
+	grep -q '"event":"reload"' "$DIR/relevo.err"
+	req GET /usage
+	json '.usage[0].localStats.requests == 1'
+}
+
+@test "reload: a broken configuration is refused and the old one stays" {
+	STDERR_ALLOW=reload_refused
+	config_plain
+	lighttpd_start socket
+	old=$(workers)
+	echo 'model nobody/x { rpm = many }' >>"$DIR/relevo.conf"
+	kill -HUP "$RELEVO_PID"
+	until_true 10 grep -q reload_refused "$DIR/relevo.err"
+	grep reload_refused "$DIR/relevo.err" | jq -e '.level == "error" and
+	    (.message | test("relevo.conf:[0-9]+: "))'
+	ask m1
+	http_status 200
+	[[ $(workers) == "$old" ]]
+}
+
+@test "stop: SIGTERM lets an open stream end, then all is gone" {
+	config_plain
+	lighttpd_start socket
+	mock_script m1 tokens=3,gate=g
+	mock_gate g 1
+	stream_open m1
+	stream_until 'w1 '
+	kill -TERM "$RELEVO_PID"
+	# New requests are not taken any more, the open one is.
+	until_true 10 refuses
+	mock_gate g 3
+	stream_wait
+	[[ $status == 0 ]]
+	stream_whole "$DIR/stream.out"
+	until_true 10 gone "$RELEVO_PID"
+	wait "$RELEVO_PID"
+	forget "$RELEVO_PID"
+	[[ ! -e $DIR/relevo.sock ]]
+	until_true 5 no_strays
+}
+
+refuses()
+{
+	req GET /health -m 2
+	[[ $http_code != 200 ]]
+}
+
+@test "stop: after drain-time what is left is cut, and said" {
+	config_plain 'drain-time = 200ms'
+	nginx_start
+	mock_script m1 silence=1
+	stream_open m1
+	stream_until 'w1 '
+	kill -TERM "$RELEVO_PID"
+	until_true 10 gone "$RELEVO_PID"
+	wait "$RELEVO_PID"
+	forget "$RELEVO_PID"
+	stream_wait
+	run ! grep -q DONE "$DIR/stream.out"
+	mock_wait m1 aborted 1
+	grep -q '"event":"drain_time"' "$DIR/relevo.err"
+}
+
+# -- The log, and what is secret ----------------------------------------------
+
+@test "log: one line for each request, with the documented fields" {
+	config_plain
+	lighttpd_start fcgi
+	chat
+	mock_script m2 status=500
+	ask m2
+	req GET /models
+	req GET /v1/nothing
+	until_true 5 lines 4
+	jq -se 'map(select(.event == "request")) | length == 4 and
+	    (map(.id) | unique | length) == 4 and
+	    all(.[]; (.time | test("^20.*Z$")) and .level == "info" and
+	        (.status | type) == "number" and (.ms | type) == "number" and
+	        (keys - ["time", "level", "event", "id", "route", "client",
+	        "provider", "model", "attempts", "status", "code", "tokens_in",
+	        "tokens_out", "first_ms", "ms"]) == [])' "$DIR/relevo.err"
+	jq -se 'map(select(.event == "request"))[0] | .route == "/chat" and
+	    .provider == "p1" and .model == "m1" and .attempts == "p1:ok" and
+	    .status == 200 and .tokens_in == 7 and .tokens_out == 5 and
+	    (.first_ms | type) == "number" and (has("code") | not)' \
+	    "$DIR/relevo.err"
+	jq -se 'map(select(.event == "request"))[1] |
+	    .route == "/v1/chat/completions" and .attempts == "p2:500" and
+	    .status == 502 and .code == "upstream_status"' "$DIR/relevo.err"
+	jq -se 'map(select(.event == "request"))[3] | .status == 404 and
+	    .code == "unknown_url"' "$DIR/relevo.err"
+}
+
+lines()
+{
+	[[ $(grep -c '"event":"request"' "$DIR/relevo.err") == "$1" ]]
+}
+
+# The mock says the key in every way that a provider could.
+@test "secrets: no key and no token in any answer, log, state or table" {
+	local key=test-key-p1 token out
+
+	out=$("$RELEVO" --config "$DIR/none" client new bot)
+	token=$(grep -o 'rlv-[A-Za-z0-9_-]*' <<<"$out")
+	{
+		config_mock p1 m1 m3 m4
+		config_mock p2 m2
+		printf 'client bot { token = "%s" }\n' \
+		    "$(grep -o 'blake2b:[0-9a-f]*' <<<"$out")"
+	} | config_write $'access = token\n\tlog = debug'
+	lighttpd_start fcgi
+	saw()
+	{
+		cat "$DIR/head" "$DIR/body" >>"$DIR/seen"
+	}
+	for script in tokens=1 "status=400,message=Bad+key+$key+is+bad" \
+	    "status=500,message=key+$key" "error=1,message=key+$key" \
+	    "errorfirst,message=$key" "status=403,message=key+$key" \
+	    "header=X-Key:$key" close html; do
+		mock_script m1 "$script"
+		mock_script m3 "$script"
+		mock_script m4 "$script"
+		for model in m1 m3 m4 auto; do
+			ask "$model" 'stream: true' -H "X-Api-Key: $token"
+			saw
+			ask "$model" '' -H "Authorization: Bearer $token"
+			saw
+		done
+	done
+	for path in / /models /usage /health /v1/models; do
+		req GET "$path" -H "X-Api-Key: $token"
+		saw
+		req GET "$path" -H "X-Api-Key: x$token"
+		saw
+	done
+	for args in check 'check --print' models 'models --json' usage \
+	    'usage --json' 'state dump' 'state verify' help version; do
+		# shellcheck disable=SC2086
+		"$RELEVO" --config "$DIR/relevo.conf" $args >>"$DIR/seen" 2>&1
+	done
+	tr '\0' ' ' <"/proc/$RELEVO_PID/cmdline" >>"$DIR/seen"
+	grep -q . "$DIR/seen"
+	for secret in "$key" "$token" "${token#rlv-}"; do
+		! grep -anF -m 3 -- "$secret" "$DIR/seen" "$DIR/relevo.err" \
+		    "$DIR/state" || fail "there it is"
+	done
+	(($(mock_stats .total) > 5))
+	mock_log | jq -e 'select(.key == "y-p1")' >/dev/null
+}

@@ -1,0 +1,372 @@
+# The command line, and what is wrong in a configuration.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	setup_dir
+	mock_start
+	CONF=$DIR/relevo.conf
+}
+
+teardown()
+{
+	stop_all
+}
+
+# cli ARGUMENTS...: sets status; stdout is in output, stderr in stderr.
+cli()
+{
+	run --separate-stderr "$RELEVO" --config "$CONF" "$@"
+}
+
+config_plain()
+{
+	{
+		config_mock p1 m1
+		printf 'model p1/m2 {\n\trpm = 7   tpd = 90000\n}\n'
+		printf 'provider dark {\n\turl = https://dark.example/v1\n'
+		printf '\tkey = ${RELEVO_NO_SUCH_KEY}\n}\nmodel dark/m9 { }\n'
+	} | config_write "${1:-}"
+}
+
+# -- help, version, unknown ---------------------------------------------------
+
+@test "cli: help lists every command, on stdout, status 0" {
+	for word in help --help -h; do
+		run --separate-stderr "$RELEVO" $word
+		[[ $status == 0 && -z $stderr ]]
+		for name in serve check models usage state client version; do
+			[[ $output == *"  $name "* ]]
+		done
+	done
+}
+
+@test "cli: version names itself and its libraries" {
+	for word in version --version -V; do
+		run --separate-stderr "$RELEVO" $word
+		[[ $status == 0 && $output == 'relevo '[0-9]* ]]
+		[[ $output == *libcurl* && $output == *cJSON* &&
+		    $output == *libsodium* ]]
+	done
+}
+
+@test "cli: no command and an unknown one: help on stderr, status 2" {
+	cli
+	[[ $status == 2 && -z $output && $stderr == *usage:* ]]
+	cli dance
+	[[ $status == 2 && -z $output ]]
+	[[ $stderr == *'no command dance'* ]]
+	cli state
+	[[ $status == 2 ]]
+	cli state dance
+	[[ $status == 2 ]]
+	cli client new
+	[[ $status == 2 ]]
+	cli serve --socket
+	[[ $status == 2 ]]
+}
+
+# -- Which configuration ------------------------------------------------------
+
+@test "cli: --config before and behind the command, =, RELEVO_CONFIG" {
+	config_plain
+	run "$RELEVO" --config "$CONF" check
+	[[ $status == 0 && $output == *'2 of 3 models'* ]]
+	run "$RELEVO" check --config "$CONF"
+	[[ $status == 0 && $output == *'2 of 3 models'* ]]
+	run "$RELEVO" check --config="$CONF"
+	[[ $status == 0 ]]
+	RELEVO_CONFIG=$CONF run "$RELEVO" check
+	[[ $status == 0 ]]
+	# What is said beats the environment.
+	RELEVO_CONFIG=$DIR/none run "$RELEVO" --config "$CONF" check
+	[[ $status == 0 ]]
+	RELEVO_CONFIG=$DIR/none run "$RELEVO" check
+	[[ $status == 2 && $output == *"$DIR/none"* ]]
+}
+
+@test "cli: relevo.conf beside the binary is found" {
+	config_plain
+	mkdir "$DIR/bin"
+	cp "$RELEVO" "$DIR/bin/relevo"
+	cp "$CONF" "$DIR/bin/relevo.conf"
+	run env -u RELEVO_CONFIG "$DIR/bin/relevo" check
+	[[ $status == 0 && $output == "$DIR/bin/relevo.conf: ok"* ]]
+}
+
+@test "cli: .env beside the file is read, the environment wins" {
+	config_mock p1 m1 | sed 's/"test-key-p1"/${RELEVO_TEST_KEY}/' |
+	    config_write
+	cli models
+	[[ $output == *'RELEVO_TEST_KEY is not set'* ]]
+	echo 'RELEVO_TEST_KEY=from-the-file-abcd' >"$DIR/.env"
+	chmod 600 "$DIR/.env"
+	cli check
+	[[ $status == 0 && $output == *'1 of 1 models'* ]]
+	lighttpd_start fcgi
+	ask m1
+	[[ $(mock_log | jq -r .key) == abcd ]]
+	stop web "$WEB_PID"
+	RELEVO_ENV="$RELEVO_ENV RELEVO_TEST_KEY"
+	RELEVO_TEST_KEY=from-the-environment-efgh
+	mock_reset
+	lighttpd_start fcgi
+	ask m1
+	[[ $(mock_log | jq -r .key) == efgh ]]
+}
+
+@test "cli: with no key at all the demo answers, and says so" {
+	config_plain
+	sed -i 's/"test-key-p1"/${RELEVO_NO_SUCH_KEY}/' "$CONF"
+	lighttpd_start fcgi
+	req GET /health
+	json '.demo == true and .ready == true'
+	chat
+	http_status 200
+	stream_whole
+	[[ $(header x-relevo-provider) == demo ]]
+	[[ $(sse_text) == *demo* ]]
+	req GET /models
+	json '.models[] | select(.provider == "demo") | .demo == true'
+	[[ $(mock_stats .total) == 0 ]]
+}
+
+# -- check --------------------------------------------------------------------
+
+# wrong LINES EXPECTED...: check refuses a file that ends in LINES, and every
+# EXPECTED is a pattern that stderr matches.
+wrong()
+{
+	config_plain
+	printf '%s\n' "$1" >>"$CONF"
+	cli check
+	[[ $status == 2 && -z $output ]] || fail "status $status: $output"
+	shift
+	for want; do
+		grep -qE -- "$want" <<<"$stderr" || fail "no $want in
+$stderr"
+	done
+}
+
+@test "check: every error at once, each with file and line" {
+	local n
+
+	config_plain
+	n=$(wc -l <"$CONF")
+	wrong 'model nobody/x { }
+model p1/m1 { }
+provider p2 {
+	url = ftp://x
+	key = abc12345
+	colour = red
+	rpm = many
+	connect-timeout = 5
+}
+alias none { models = {"zz/*"} }
+route { strategy = tombola }
+client c { token = "plain" }' \
+	    "relevo.conf:$((n + 1)): .*nobody" \
+	    "relevo.conf:$((n + 2)): .*twice" \
+	    "relevo.conf:$((n + 4)): .*url" \
+	    "relevo.conf:$((n + 6)): .*colour" \
+	    "relevo.conf:$((n + 7)): .*rpm = many" \
+	    "relevo.conf:$((n + 8)): .*connect-timeout.*unit" \
+	    "relevo.conf:$((n + 10)): .*none" \
+	    "relevo.conf:$((n + 11)): .*tombola.*round-robin" \
+	    "relevo.conf:$((n + 12)): .*blake2b"
+	run ! grep -q plain <<<"$stderr"
+}
+
+@test "check: what libconfuse would take in silence, and syntax" {
+	wrong 'provider open {' 'relevo.conf:[0-9]+: '
+	wrong 'server { }' 'twice'
+	wrong 'nonsense { }' "'nonsense' is no section"
+	wrong 'model p1/x { rpm = -1 }' 'rpm = -1'
+	wrong 'model p1/x { rpm }' 'relevo.conf:[0-9]+: '
+	wrong '}' 'relevo.conf:[0-9]+: '
+	wrong 'provider p3 { url = "http://far.example/v1" key = abcdefgh }' \
+	    'relevo.conf:[0-9]+: .*http'
+}
+
+@test "check: access has no default, and token wants a client" {
+	config_mock p1 m1 | config_write
+	sed -i /access/d "$CONF"
+	cli check
+	[[ $status == 2 && $stderr == *'access is not set'* ]]
+	config_mock p1 m1 | config_write 'access = token'
+	cli check
+	[[ $status == 2 && $stderr == *'no client'* ]]
+}
+
+@test "check: a file with a key that others can read is refused" {
+	config_plain
+	chmod 644 "$CONF"
+	cli check
+	[[ $status == 2 && $stderr == *"$CONF"* ]]
+	chmod 600 "$CONF"
+	cli check
+	[[ $status == 0 ]]
+}
+
+@test "check: a file that is not there, a folder" {
+	CONF=$DIR/none.conf cli check
+	[[ $status == 2 && $stderr == *none.conf* ]]
+	CONF=$DIR cli check
+	[[ $status == 2 && -n $stderr ]]
+}
+
+@test "check --print: what was understood, which loads again, no secret" {
+	config_plain
+	echo 'alias fast { models = {"p1/*"} }' >>"$CONF"
+	cli check --print
+	[[ $status == 0 && -z $stderr ]]
+	[[ $output == *'provider p1'* && $output == *'rpm = 7'* &&
+	    $output == *'alias "fast"'* ]]
+	[[ $output != *test-key* ]]
+	printf '%s\n' "$output" >"$DIR/again.conf"
+	chmod 600 "$DIR/again.conf"
+	first=$output
+	CONF=$DIR/again.conf cli check --print
+	[[ $status == 0 && $output == "$first" ]]
+}
+
+# -- models, usage, state -----------------------------------------------------
+
+@test "models: a table, and --json as the API says it" {
+	config_plain
+	cli models
+	[[ $status == 0 && $output == MODEL* ]]
+	grep -qE '^p1/m1 +(k-[0-9a-f]+ +)?open' <<<"$output"
+	grep -qE '^dark/m9 .*RELEVO_NO_SUCH_KEY is not set' <<<"$output"
+	cli models --json
+	json '[.models[].id] == ["p1/m1", "p1/m2", "dark/m9"]'
+}
+
+@test "usage: the table and --json have what the workers counted" {
+	config_plain
+	lighttpd_start fcgi
+	ask p1/m2
+	ask p1/m2
+	cli usage
+	[[ $status == 0 && $output == SCOPE* ]]
+	grep -qE '^p1/m2 +rpm +2 +0 +7 +5 ' <<<"$output" ||
+	    fail "$output"
+	grep -qE '^ +tpd +24 +0 +90000 +89976 ' <<<"$output"
+	cli usage --json
+	json '.usage[1].localStats.requests == 2 and .totals.tokens == 24'
+	cp "$DIR/body" "$DIR/keep"
+	req GET /usage
+	jq -S 'del(.now)' <<<"$output" >"$DIR/api"
+	cli usage --json
+	jq -S 'del(.now)' <<<"$output" | diff "$DIR/api" -
+}
+
+@test "state: path, verify, dump while it is in use" {
+	config_plain
+	lighttpd_start fcgi
+	ask p1/m2
+	cli state path
+	[[ $status == 0 && $output == "$DIR/state" ]]
+	cli state verify
+	[[ $status == 0 && -n $output ]]
+	cli state dump
+	[[ $status == 0 && $output == *m2* ]]
+	[[ $output != *test-key* ]]
+	ask p1/m2
+	http_status 200
+	[[ $(stat -c %a "$DIR/state") == 600 ]]
+}
+
+@test "state reset: counts begin anew, for all or for one name" {
+	config_plain
+	lighttpd_start fcgi
+	ask p1/m1
+	ask p1/m2
+	cli state reset p1/m9
+	[[ $status == 1 && $output == *'no scope p1/m9'* ]]
+	cli state dump
+	name=$(jq -r '.scopes[].name | select(endswith("m2"))' <<<"$output")
+	cli state reset "$name"
+	[[ $status == 0 ]]
+	req GET /usage
+	json '[.usage[].localStats.requestsToday] == [1, 0]'
+	cli state reset
+	[[ $status == 0 ]]
+	req GET /usage
+	json '.totals.requestsToday == 0'
+	ask p1/m2
+	req GET /usage
+	json '[.usage[].localStats.requestsToday] == [0, 1]'
+}
+
+@test "state reset: opens what a verdict closed" {
+	config_plain
+	lighttpd_start fcgi
+	mock_script m1 status=401 1
+	ask p1/m1
+	ask p1/m1
+	[[ $http_code != 200 ]]
+	cli state reset
+	[[ $status == 0 ]]
+	ask p1/m1
+	http_status 200
+}
+
+# -- serve --------------------------------------------------------------------
+
+@test "serve: a socket in use, a file in the way, too long a path" {
+	config_plain
+	relevo_serve
+	cli serve --socket "$DIR/relevo.sock"
+	[[ $status == 78 && $stderr == *'already listens'* ]]
+	alive "$RELEVO_PID"
+	echo precious >"$DIR/file"
+	cli serve --socket "$DIR/file"
+	[[ $status == 78 && $stderr == *'no socket'* ]]
+	[[ $(<"$DIR/file") == precious ]]
+	cli serve --socket "/tmp/$(printf 'x%.0s' {1..120})"
+	[[ $status == 78 && $stderr == *longer* ]]
+	cli serve --socket "$DIR/none/relevo.sock"
+	[[ $status == 78 && -n $stderr ]]
+}
+
+@test "serve: a socket that was left over is replaced; private by mode" {
+	config_plain
+	relevo_serve
+	forget "$RELEVO_PID"
+	kill -KILL $(pgrep -P "$RELEVO_PID") "$RELEVO_PID"
+	wait "$RELEVO_PID" || true
+	[[ -S $DIR/relevo.sock ]]
+	STDERR_ALLOW=worker_died
+	lighttpd_start socket
+	until_true 10 lighttpd_answers
+	[[ $(stat -c %a "$DIR/relevo.sock") == 660 ]]
+}
+
+lighttpd_answers()
+{
+	req GET /health
+	[[ $http_code == 200 ]]
+}
+
+@test "serve: a broken configuration is status 78, with the lines" {
+	config_plain
+	echo 'model nobody/x { }' >>"$CONF"
+	cli serve --socket "$DIR/relevo.sock"
+	[[ $status == 78 && $stderr =~ relevo.conf:[0-9]+: ]]
+	[[ ! -e $DIR/relevo.sock ]]
+}
+
+@test "cgi: a broken configuration is a 500 in JSON, the lines in the log" {
+	STDERR_ALLOW='relevo.conf:[0-9]+:'
+	config_plain
+	lighttpd_start cgi
+	echo 'model nobody/x { }' >>"$CONF"
+	req GET /models
+	refused 500 internal_error
+	json '.error.message | test("relevo check") and
+	    (test("nobody") | not)'
+	grep -qE 'relevo.conf:[0-9]+: ' "$DIR/relevo.err"
+}
