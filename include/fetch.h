@@ -42,7 +42,7 @@ enum fetch_result {
 	FETCH_TIMEOUT,		/* no connection in connect_ms */
 	FETCH_CUT,		/* broke off after the connection stood */
 	FETCH_MALFORMED,	/* not HTTP, or a head over 64 KiB */
-	FETCH_MEMORY
+	FETCH_MEMORY		/* none left here, or no descriptor */
 };
 
 struct fetch_events {

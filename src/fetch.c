@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct fetcher {
 	struct fetch		*live;
 	struct fetch		*doomed;	/* cancelled inside curl */
 	bool			 inside;	/* a curl call is on the stack */
+	bool			 starved;	/* no socket could be made */
 };
 
 struct fetch_target {
@@ -104,6 +106,9 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 	int fd = socks_open(&fr->socks, a->family, a->socktype, a->protocol);
 
 	(void)purpose;
+	/* An address family that is off is not a shortage. */
+	if (fd < 0 && errno != EAFNOSUPPORT && errno != EPROTONOSUPPORT)
+		fr->starved = true;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -412,6 +417,7 @@ static void
 fetch_drop(struct fetch *f)
 {
 	struct fetch_target *t = f->t;
+	long connects = 0;
 
 	/* With HTTP/2 this closes the connection if f was its last stream:
 	 * else the cancel would not be sent (see fetch.h). */
@@ -422,7 +428,11 @@ fetch_drop(struct fetch *f)
 	if (f->next != NULL)
 		f->next->prev = f->prev;
 	buf_release(&f->head);
-	if (t->nspare >= FETCH_SPARE) {
+	/* libcurl counts silent retries on a fresh connection over the whole
+	 * life of a handle and gives up at the sixth (7.88, retrycount): one
+	 * that made a connection is not used again. */
+	(void)curl_easy_getinfo(f->easy, CURLINFO_NUM_CONNECTS, &connects);
+	if (connects > 0 || t->nspare >= FETCH_SPARE) {
 		fetch_free(f);
 		return;
 	}
@@ -553,6 +563,9 @@ reap(struct fetcher *fr)
 			continue;
 		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &f);
 		result = result_of(code, f->headed);
+		if (result == FETCH_REFUSED && fr->starved)
+			result = FETCH_MEMORY;
+		fr->starved = false;
 		if (code == CURLE_OK)
 			detail[0] = '\0';
 		else
