@@ -369,9 +369,6 @@ conn_readable(struct conn *c)
 			conn_close(c);
 		return;
 	}
-	if (c->timer.place == 0)
-		(void)loop_timer_set(f->loop, &c->timer,
-		    loop_now(f->loop) + f->cfg->body_ms);
 	switch (record_whole(&c->walk, f->peek, (size_t)n)) {
 	case RECORD_WHOLE:
 		(void)conn_begin(c, c->io.fd);
@@ -380,6 +377,8 @@ conn_readable(struct conn *c)
 		conn_close(c);
 		break;
 	case RECORD_MORE:
+		(void)loop_timer_set(f->loop, &c->timer,
+		    loop_now(f->loop) + f->cfg->body_ms);
 		record_start(&c->walk, f->cfg->max_body);
 		conn_collect(c);
 		break;
@@ -421,7 +420,7 @@ on_deadline(struct loop_timer *t)
 		conn_cut(c);
 		return;
 	}
-	if (c->state == IDLE && c->f->draining) {
+	if (c->state == IDLE && c->f->draining && c->walk.at == 0) {
 		conn_close(c);
 		return;
 	}
