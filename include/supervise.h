@@ -22,8 +22,11 @@ int	supervise_inherited(void);
  * descriptor, or -1 with a sentence on stderr. */
 int	supervise_socket(const char *path, mode_t mode);
 
-/* Run until told to stop; takes cfg. file: to load again on SIGHUP. 0, or -1
- * when the first worker could not be made. */
-int	supervise(int fd, struct config *cfg, const char *file);
+/* Run until told to stop; takes cfg. file: to load again on SIGHUP. path: of
+ * the socket when supervise_socket made it (it is removed when the stop begins,
+ * so that a successor can make its own), else NULL. 0, or -1 when the first
+ * worker could not be made. */
+int	supervise(int fd, struct config *cfg, const char *file,
+	    const char *path);
 
 #endif

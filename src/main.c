@@ -94,13 +94,13 @@ config_option(int *argc, char **argv)
 }
 
 static int
-serve(int fd, const char *file)
+serve(int fd, const char *file, const char *path)
 {
 	struct config *cfg = cmd_config(file);
 
 	if (cfg == NULL)
 		return EXIT_CONFIG;
-	return supervise(fd, cfg, file) == 0 ? 0 : 1;
+	return supervise(fd, cfg, file, path) == 0 ? 0 : 1;
 }
 
 static int
@@ -147,8 +147,9 @@ serve_socket(const char *file, int argc, char **argv)
 	fd = supervise_socket(path, mode);
 	if (fd < 0)
 		return EXIT_CONFIG;
-	rc = serve(fd, file);
-	(void)unlink(path);
+	rc = serve(fd, file, path);
+	if (rc != 0)
+		(void)unlink(path);
 	return rc;
 }
 
@@ -173,7 +174,7 @@ main(int argc, char **argv)
 		return cmd_run(file, argc, argv);
 	fd = supervise_inherited();
 	if (fd >= 0)
-		return serve(fd, file);
+		return serve(fd, file, NULL);
 	if (getenv("GATEWAY_INTERFACE") != NULL ||
 	    getenv("REQUEST_METHOD") != NULL)
 		return cgi(file);

@@ -39,6 +39,7 @@ struct child {
 struct supervisor {
 	int		 fd;
 	const char	*file;
+	const char	*path;		/* of our own socket, or NULL */
 	struct config	*cfg;
 	int		 generation;
 	struct child	 child[MOST];
@@ -267,6 +268,10 @@ stop(struct supervisor *s)
 	if (s->stopping)
 		return;
 	s->stopping = true;
+	if (s->path != NULL) {
+		(void)unlink(s->path);
+		close(s->fd);
+	}
 	s->kill_at = now_ms() + s->cfg->drain_ms + GRACE_MS;
 	tell(s, SIGTERM, false);
 }
@@ -325,7 +330,7 @@ run(struct supervisor *s, const sigset_t *set)
 }
 
 int
-supervise(int fd, struct config *cfg, const char *file)
+supervise(int fd, struct config *cfg, const char *file, const char *path)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
 	sigset_t set;
@@ -336,6 +341,7 @@ supervise(int fd, struct config *cfg, const char *file)
 	s->fd = fd;
 	s->cfg = cfg;
 	s->file = file;
+	s->path = path;
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGHUP);

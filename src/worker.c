@@ -1,9 +1,9 @@
 #include "worker.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "api.h"
@@ -29,7 +29,6 @@ struct worker {
 	struct loop_timer	 tick;
 	struct loop_timer	 deadline;
 	int			 listen;
-	pid_t			 parent;
 };
 
 #define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
@@ -63,6 +62,20 @@ on_deadline(struct loop_timer *t)
 	loop_stop(w->loop);
 }
 
+/* None of us must look as if it still listened: a web server that starts a
+ * successor first asks the socket. Not shutdown(2), which would end it for who
+ * gave it to us too; and the number stays taken, for it may be 0. */
+static void
+unlisten(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	(void)dup2(null, fd);
+	close(null);
+}
+
 static void
 on_signal(struct loop_io *io, unsigned events)
 {
@@ -77,11 +90,7 @@ on_signal(struct loop_io *io, unsigned events)
 	(void)loop_timer_set(w->loop, &w->deadline,
 	    loop_now(w->loop) + w->cfg->drain_ms);
 	front_fcgi_drain(w->front, drained, w);
-	/* The supervisor was killed. A web server that starts a successor
-	 * first asks whether somebody still listens: none of us must. (Not
-	 * shutdown(2): who gave us the socket may want to use it again.) */
-	if (getppid() != w->parent)
-		close(w->listen);
+	unlisten(w->listen);
 }
 
 static int
@@ -138,7 +147,7 @@ int
 worker_fcgi(const struct config *cfg, int fd)
 {
 	struct worker w = { .tick.fire = on_tick,
-	    .deadline.fire = on_deadline, .listen = fd, .parent = getppid() };
+	    .deadline.fire = on_deadline, .listen = fd };
 	int rc = 1;
 
 	if (worker_open(&w, cfg) != 0 || worker_signals(&w) != 0)
