@@ -34,7 +34,7 @@ LIBOBJ		= $(filter-out $(BUILD)/main.o,$(OBJ))
 LIB		= $(BUILD)/librelevo.a
 UNIT		= $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/t_*.c))
 
-all: $(BUILD)/relevo cgi-bin
+all: $(BUILD)/relevo $(if $(filter build,$(BUILD)),cgi-bin)
 
 $(BUILD)/relevo: $(BUILD)/main.o $(LIB)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -46,7 +46,7 @@ $(LIB): $(LIBOBJ)
 $(BUILD)/%.o: src/%.c Makefile | $(BUILD)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD) $(BUILD)/unit $(BUILD)/mock:
+$(BUILD) $(BUILD)/unit $(BUILD)/mock $(BUILD)/load:
 	mkdir -p $@
 
 # A unit test includes the .c file it tests, to reach its static functions;
@@ -59,10 +59,15 @@ $(BUILD)/mock/mock: $(wildcard tests/mock/*.[ch]) | $(BUILD)/mock
 	$(CC) $(STD) $(WARN) $(HARDEN) $(CFLAGS) $(ALL_LDFLAGS) -o $@ \
 	    $(filter %.c,$^)
 
+$(BUILD)/load/load: tests/load/load.c | $(BUILD)/load
+	$(CC) $(STD) $(WARN) $(HARDEN) $(CFLAGS) $(ALL_LDFLAGS) -o $@ $<
+
 -include tests/kill/rules.mk
+-include tests/fuzz/rules.mk
+-include tests/sim/rules.mk
 
 unit: $(UNIT)
-mock: $(BUILD)/mock/mock
+mock: $(BUILD)/mock/mock $(BUILD)/load/load
 
 # ---- what a person types ----
 
@@ -74,6 +79,11 @@ demo: deps-run
 # All tests. Ends with `N passed, N failed`.
 check: deps-check
 	@MAKE="$(MAKE)" sh tests/run.sh
+
+# The JavaScript SDKs against the program; part of `make check`.
+check-sdk: deps-check
+	@$(MAKE) --no-print-directory all mock
+	@sh tests/sdk/run.sh
 
 deps-run deps-check:
 	@sh conf/deps.sh $(@:deps-%=%)
@@ -91,6 +101,7 @@ help:
 	@echo 'make            build build/relevo, cgi-bin/relevo.fcgi, cgi-bin/relevo.cgi'
 	@echo 'make demo       install what is missing, serve http://127.0.0.1:3000'
 	@echo 'make check      install what is missing, run all tests'
+	@echo 'make check-sdk  the JavaScript SDKs against the program'
 	@echo 'make unit       build the unit tests'
 	@echo 'make deps       install the Debian packages that are missing'
 	@echo 'make install    with PREFIX and DESTDIR'
@@ -98,7 +109,7 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check deps deps-run deps-check layers \
+.PHONY: all cgi-bin unit mock demo check check-sdk deps deps-run deps-check layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
 	@cp -f $(BUILD)/relevo cgi-bin/relevo.fcgi.new

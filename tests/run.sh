@@ -61,8 +61,13 @@ check 'the tests under fire build' $MAKE $jobs build/kill/kill \
 check 'a change cut at every store is all or nothing' build/kill/cut
 check '2,000 images of a power cut: all readable' build/kill/power 2000
 check '2,000 kills: nothing lost, nothing doubled' build/kill/kill 2000
+check 'the fuzz targets build' $MAKE $jobs fuzz-build
+part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-10}"
+part 'the JavaScript SDKs' sh tests/sdk/run.sh
 part 'end to end' bats --tap tests
-RELEVO=$PWD/build/san/relevo part 'end to end (sanitizers)' bats --tap tests
+# CGI starts slowly under the sanitizers: fewer rounds.
+export RELEVO=$PWD/build/san/relevo RELEVO_ROUNDS=200 RELEVO_STREAMS=300
+part 'end to end (sanitizers)' bats --tap tests
 
 passed=$(grep -c '^ok' "$all")
 failed=$(grep -c '^not ok' "$all")

@@ -1,0 +1,57 @@
+# What an upstream's connection does below HTTP.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	setup_dir
+	mock_start
+}
+
+teardown()
+{
+	stop_all
+}
+
+# libcurl repeats by itself what an idle connection lost; it must go on doing
+# so for as long as the handle lives.
+@test "upstream: idle connections that die cost nobody an answer" {
+	config_mock p1 m1 | config_write
+	nginx_start keep
+	mock_script m1 stale
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		ask m1
+		http_status 200
+	done
+	[[ $(mock_stats .models.m1.completed) == 12 ]]
+}
+
+# An error says what it has to say, then keeps the connection open.
+@test "upstream: an error whose body does not end is still that error" {
+	spawn endless perl -e '
+		use IO::Socket::INET;
+		my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1",
+		    Listen => 8, ReuseAddr => 1) or die;
+		open(my $f, ">", $ARGV[0]); print $f $s->sockport; close($f);
+		$SIG{TERM} = sub { exit 0 };
+		my @open;
+		while (my $c = $s->accept) {
+			sysread($c, my $junk, 65536);
+			syswrite($c, "HTTP/1.1 429 Too Many Requests\r\n" .
+			    "Retry-After: 7\r\n\r\n{\"error\":{\"message\":" .
+			    "\"slow down\",\"code\":\"rate_limit_exceeded\"}}");
+			push @open, $c;
+		}' "$DIR/endless.port"
+	until_true 10 test -s "$DIR/endless.port"
+	{
+		printf 'provider e1 {\n\turl = http://127.0.0.1:%s/v1\n' \
+		    "$(<"$DIR/endless.port")"
+		printf '\tkey = test-key-e1\n}\nmodel e1/m1 { }\n'
+	} | config_write
+	lighttpd_start fcgi
+	ask m1
+	http_status 429
+	[[ $(header retry-after) =~ ^[789]$ ]]
+	grep -q '"attempts":"e1:429"' "$DIR/relevo.err"
+}
