@@ -1,5 +1,6 @@
 /* seek: one request's walk over its lanes: in which order, which has room,
- * and what to say when none has. Each lane is given at most once. */
+ * whether to wait for room, and what to say when there is none. Each lane is
+ * given at most once. The time is an argument throughout. */
 #ifndef SEEK_H
 #define SEEK_H
 
@@ -16,6 +17,7 @@ struct config_route;
 struct fault;
 struct ledger;
 struct route_pick;
+struct text_time;
 
 struct seek {
 	const struct config	*cfg;
@@ -32,35 +34,62 @@ struct seek {
 	int64_t			 larger;	/* context must pass this; 0 */
 	struct quota_answer	 soonest;	/* when a lane has room again */
 	bool			 limited;	/* some lane is only limited */
+	bool			 room;		/* some lane has room, for those
+						 * before us in line */
+	uint64_t		 turn;
+	bool			 turned;	/* turn was drawn */
+	uint64_t		 ticket;	/* our place in line; 0 none */
+	int64_t			 patience;	/* mono ms: waits until then */
 };
 
-/* All pointers are borrowed. Orders the lanes. 0, or -1 out of memory (s then
- * needs no release, but takes it). */
+/* All pointers are borrowed. 0, or -1 out of memory (s then needs no release,
+ * but takes it). s->patience is 0: it does not wait. */
 int	seek_init(struct seek *s, const struct config *cfg,
 	    struct ledger *ledger, const struct config_alias *alias,
-	    const struct chat *chat, size_t client, uint64_t chance);
-void	seek_release(struct seek *s);
+	    const struct chat *chat, size_t client);
+void	seek_release(struct seek *s);		/* gives up the place in line */
 
-/* Order anew, as the ledger stands now. Lanes that were given stay given. */
-void	seek_order(struct seek *s, uint64_t chance);
+/* Order the lanes, as the ledger stands now. Lanes that were given stay given,
+ * and a request has one turn of the rotation, however often it is ordered. */
+void	seek_order(struct seek *s, const struct text_time *now,
+	    uint64_t chance);
+
+/* The same, changing nothing: the turn is read, not drawn, and each lane is
+ * asked for what seek_next would take from it. s->picks: first those that
+ * seek_next would give, in its order, then the others with their reasons. */
+void	seek_foresee(struct seek *s, const struct text_time *now,
+	    uint64_t chance);
 
 /* The next lane that has room, taken from its windows. 0, or -1: none is
- * left, the attempts are used up, or fallback is off. */
-int	seek_next(struct seek *s, size_t *lane, uint64_t *lease);
+ * left, the attempts are used up, fallback is off, or others stand in line
+ * before us. */
+int	seek_next(struct seek *s, const struct text_time *now, size_t *lane,
+	    uint64_t *lease);
 
 /* Take from a lane's windows once more, for a second try on it. 0, or -1. */
-int	seek_again(struct seek *s, size_t lane, uint64_t *lease);
+int	seek_again(struct seek *s, const struct text_time *now, size_t lane,
+	    uint64_t *lease);
+
+/* Prompt and reserved output: what a lane has to have room for. */
+int64_t	seek_tokens(const struct seek *s, size_t lane);
 
 /* A lane came to nothing because of this; remembered for the end. */
 void	seek_note(struct seek *s, const struct quota_answer *why);
 
-/* Milliseconds until asking again makes sense, when nothing was asked yet and
- * room is all that lacks; -1: waiting does not help. */
-int64_t	seek_wait(const struct seek *s);
+/* After seek_next failed: in how many milliseconds to order and ask again,
+ * with a place in line from now on; -1: waiting does not help, or not within
+ * s->patience. */
+int64_t	seek_wait(struct seek *s, const struct text_time *now);
+
+/* How many stand in line before us. */
+size_t	seek_ahead(const struct seek *s, const struct text_time *now);
+
+/* Milliseconds until some lane has room, -1: none will. */
+int64_t	seek_soonest(const struct seek *s, const struct text_time *now);
 
 /* Why seek_next gave none. last: how the last attempt failed (its code is
  * kept when it was the only one), trail: all of them. */
-void	seek_fault(const struct seek *s, const struct fault *last,
-	    const char *trail, struct fault *f);
+void	seek_fault(const struct seek *s, const struct text_time *now,
+	    const struct fault *last, const char *trail, struct fault *f);
 
 #endif

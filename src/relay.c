@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "answer.h"
+#include "budget.h"
 #include "buf.h"
 #include "config.h"
 #include "demo.h"
@@ -27,6 +28,7 @@
 #define RELAY_JSON	(16 * 1024 * 1024)	/* bytes of a JSON answer */
 #define RELAY_OUT	(24 * 1024 * 1024)	/* what one feed may produce */
 #define RELAY_TAIL_MS	1000	/* for an upstream to end after [DONE] */
+#define RELAY_ERROR_MS	2000	/* for the body of an error to come */
 #define RELAY_SEEN	8	/* limits told by one head */
 
 struct relays {
@@ -34,6 +36,7 @@ struct relays {
 	const struct config	*cfg;
 	struct ledger		*ledger;
 	struct dial		*dial;
+	struct budget		 budget;	/* of retries */
 	uint64_t		 chance;
 	size_t			 live;
 };
@@ -58,6 +61,7 @@ struct relay {
 	struct reply		 reply;
 	struct buf		 out;		/* for the client, held back */
 
+	bool			 dear;		/* the next try is counted */
 	bool			 wait_room;	/* ASK: waiting for a slot */
 	bool			 wait_again;	/* ASK: before the second try */
 	struct fault		 fault;		/* what it ended with */
@@ -67,7 +71,10 @@ struct relay {
 	struct loop_timer	 timer;
 	struct loop_task	 step;		/* to try the next lane */
 	int64_t			 began;
+	int64_t			 room;		/* look again; in wait_room */
+	int64_t			 until;		/* all attempts; 0 not called */
 	int64_t			 called;	/* the attempt */
+	int64_t			 share;		/* its part until content */
 	int64_t			 heard;		/* last bytes of the upstream */
 	int64_t			 told;		/* last bytes to the client */
 	int64_t			 due_tail;	/* end after [DONE]; 0 none */
@@ -76,6 +83,8 @@ struct relay {
 
 static void	attempt(struct relay *r, size_t lane);
 static void	failed(struct relay *r, const struct provider_answer *a);
+static void	refused(struct relay *r, enum fault_code net);
+static void	clock_set(struct relay *r);
 
 /* ---- what all chats share ---- */
 
@@ -296,34 +305,49 @@ relay_gone(struct relay *r)
 
 /* ---- the choice ---- */
 
-/* Room comes before max-wait is over: wait for it, holding nothing. */
-static bool
-wait_for_room(struct relay *r)
+/* How long it waits for room at most: as the route says, or less. */
+static int64_t
+max_wait(const struct relay *r)
 {
-	int64_t now = loop_now(r->rs->loop), ms = seek_wait(&r->seek), own;
-	int64_t most = r->seek.route->max_wait_ms;
+	int64_t most = r->seek.route->max_wait_ms, own;
 	const char *word = r->ask.http->max_wait;
 
-	if (word != NULL && text_duration(word, strlen(word), 1000, &own) == 0 &&
-	    own < most)
-		most = own;
-	if (ms < 0 || ms > most - (now - r->began))
+	if (word == NULL || text_duration(word, strlen(word), 1000, &own) != 0)
+		return most;
+	return own < most ? own : most;
+}
+
+/* Room comes before max-wait is over: wait for it, holding nothing. */
+static bool
+wait_for_room(struct relay *r, const struct text_time *now)
+{
+	int64_t ms = seek_wait(&r->seek, now);
+
+	if (ms < 0)
 		return false;
+	/* Time to get ready: its turn is then not lost to one who is. */
+	dial_warm(r->rs->dial);
 	r->wait_room = true;
-	return loop_timer_set(r->rs->loop, &r->timer, now + ms) == 0;
+	r->room = now->mono + ms;
+	clock_set(r);
+	return r->timer.place != 0;
 }
 
 /* Call the next lane, wait for room, or give up. */
 static void
 ask_next(struct relay *r)
 {
+	struct text_time now;
 	struct fault f;
 	size_t lane;
 
-	if (seek_next(&r->seek, &lane, &r->lease) == 0) {
+	text_clock(&now);
+	if (seek_next(&r->seek, &now, &lane, &r->lease) == 0) {
+		if (r->dear)
+			budget_again(&r->rs->budget, now.mono);
 		attempt(r, lane);
-	} else if (!wait_for_room(r)) {
-		seek_fault(&r->seek, &r->fault, r->answer.trail, &f);
+	} else if (!wait_for_room(r, &now)) {
+		seek_fault(&r->seek, &now, &r->fault, r->answer.trail, &f);
 		r->fault = f;
 		relay_fail(r);
 	}
@@ -350,6 +374,8 @@ upstream_due(const struct relay *r, bool *first)
 	int64_t due;
 
 	*first = !r->good || r->reply.open == 0;
+	if (r->status != 0 && !r->good)
+		return r->heard + RELAY_ERROR_MS;	/* see on_body */
 	if (r->answer.full)
 		return INT64_MAX;
 	if (*first)
@@ -359,6 +385,8 @@ upstream_due(const struct relay *r, bool *first)
 		due = r->heard + p->idle_ms;
 	if (r->called + p->total_ms < due)
 		due = r->called + p->total_ms;
+	if (*first && r->called + r->share < due)
+		due = r->called + r->share;
 	return due;
 }
 
@@ -370,6 +398,8 @@ clock_set(struct relay *r)
 
 	if (r->due_tail != 0)
 		due = r->due_tail;
+	else if (r->wait_room)
+		due = r->room;
 	else if (r->fetch != NULL || r->demo != NULL)
 		due = upstream_due(r, &first);
 	beat = r->told + r->rs->cfg->heartbeat_ms;
@@ -389,11 +419,13 @@ on_clock(struct loop_timer *t)
 	struct relay *r = (struct relay *)((char *)t -
 	    offsetof(struct relay, timer));
 	int64_t now = loop_now(r->rs->loop);
+	struct text_time clock;
 	bool first;
 
 	if (r->wait_again) {
 		r->wait_again = false;
-		if (seek_again(&r->seek, r->lane, &r->lease) == 0) {
+		text_clock(&clock);
+		if (seek_again(&r->seek, &clock, r->lane, &r->lease) == 0) {
 			attempt(r, r->lane);
 		} else {
 			r->again = false;
@@ -401,9 +433,10 @@ on_clock(struct loop_timer *t)
 		}
 		return;
 	}
-	if (r->wait_room) {
+	if (r->wait_room && now >= r->room) {
 		r->wait_room = false;
-		seek_order(&r->seek, chance(r->rs));
+		text_clock(&clock);
+		seek_order(&r->seek, &clock, chance(r->rs));
 		ask_next(r);
 		return;
 	}
@@ -413,8 +446,11 @@ on_clock(struct loop_timer *t)
 	}
 	if ((r->fetch != NULL || r->demo != NULL) && r->due_tail == 0 &&
 	    now >= upstream_due(r, &first)) {
-		failed(r, &(struct provider_answer){
-			.net = FAULT_UPSTREAM_TIMEOUT });
+		if (r->status != 0 && !r->good)
+			refused(r, FAULT_NONE);
+		else
+			failed(r, &(struct provider_answer){
+				.net = FAULT_UPSTREAM_TIMEOUT });
 		return;
 	}
 	if (r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
@@ -439,6 +475,7 @@ pass_on(struct relay *r)
 		r->first_ms = loop_now(r->rs->loop) - r->called;
 		answer_trail(&r->answer, provider_of(r)->name, "ok");
 		answer_head(&r->answer, provider_of(r)->name, model_of(r)->id);
+		clock_set(r);
 		free(r->ask.body);
 		r->ask.body = NULL;
 	}
@@ -451,6 +488,17 @@ reply_failed(struct relay *r)
 	failed(r, &(struct provider_answer){
 		.status = r->reply.status, .net = r->reply.fault.code,
 		.body = r->reply.error.data, .body_len = r->reply.error.len,
+	});
+}
+
+/* An answer that is an error, as far as it came. */
+static void
+refused(struct relay *r, enum fault_code net)
+{
+	failed(r, &(struct provider_answer){
+		.status = r->status, .net = net,
+		.head = r->head.data, .head_len = r->head.len,
+		.body = r->error.data, .body_len = r->error.len,
 	});
 }
 
@@ -472,6 +520,7 @@ on_head(void *arg, int status, const char *head, size_t n)
 		    k);
 	if (status != 200) {
 		(void)buf_put(&r->head, head, n);
+		clock_set(r);
 		return;
 	}
 	reply_init(&r->reply, &(struct reply_spec){
@@ -490,13 +539,16 @@ on_body(void *arg, const char *p, size_t n)
 {
 	struct relay *r = arg;
 
-	r->heard = loop_now(r->rs->loop);
 	if (!r->good) {
 		size_t room = r->error.max - r->error.len;
 
+		/* It does not count as heard: some errors never end. */
 		(void)buf_put(&r->error, p, n < room ? n : room);
+		if (n >= room)
+			refused(r, FAULT_NONE);
 		return false;
 	}
+	r->heard = loop_now(r->rs->loop);
 	if (r->due_tail != 0)
 		return false;
 	reply_feed(&r->reply, p, n, &r->out);
@@ -547,11 +599,7 @@ on_done(void *arg, enum fetch_result result, const char *detail)
 			reply_failed(r);
 		return;
 	}
-	failed(r, &(struct provider_answer){
-		.status = r->status, .net = net_fault[result],
-		.head = r->head.data, .head_len = r->head.len,
-		.body = r->error.data, .body_len = r->error.len,
-	});
+	refused(r, net_fault[result]);
 }
 
 static const struct fetch_events upstream = { on_head, on_body, on_done };
@@ -580,6 +628,22 @@ describe(struct relay *r)
 	buf_release(&b);
 }
 
+/* The time for an attempt until it gives content: what is left of the time for
+ * all, split over those that may still come. */
+static void
+take_share(struct relay *r)
+{
+	int64_t more = (int64_t)(r->seek.open - r->seek.next);
+
+	if (r->until == 0)
+		r->until = r->called + provider_of(r)->total_ms;
+	if (more > r->seek.route->attempts - r->seek.attempts)
+		more = r->seek.route->attempts - r->seek.attempts;
+	if (!r->seek.route->fallback)
+		more = 0;
+	r->share = budget_share(r->until - r->called, more + 1);
+}
+
 /* Call lane: r->lease is held, r->sent is made anew unless this is its second
  * try. */
 static void
@@ -593,6 +657,7 @@ attempt(struct relay *r, size_t lane)
 
 	r->lane = lane;
 	r->called = r->heard = loop_now(rs->loop);
+	take_share(r);
 	describe(r);
 	if (!r->again) {
 		buf_clear(&r->sent);
@@ -665,6 +730,16 @@ failed(struct relay *r, const struct provider_answer *a)
 
 	text_clock(&now);
 	provider_judge(provider_of(r), model_of(r), a, now.wall, &v);
+	if (a->net == FAULT_INTERNAL) {
+		/* Memory or descriptors are short here: not the lane's fault,
+		 * and the next one would fare no better. */
+		v = (struct provider_verdict){ .action = PROVIDER_FAIL,
+		    .row = "local" };
+		fault_set(&v.fault, FAULT_OVERLOADED, NULL,
+		    "the gateway is short of memory or descriptors");
+	}
+	/* Some providers quote the key that they refuse. */
+	log_redact(v.fault.message, strlen(v.fault.message));
 	if (a->status != 0 && a->status != 200)
 		snprintf(word, sizeof(word), "%d", a->status);
 	else
@@ -692,7 +767,11 @@ failed(struct relay *r, const struct provider_answer *a)
 	r->again = false;
 	if (v.action == PROVIDER_LARGER && model_of(r)->context > r->seek.larger)
 		r->seek.larger = model_of(r)->context;
-	if (v.action == PROVIDER_FAIL) {
+	/* A limit that was hit is told once and barred; only what fails could
+	 * go on and on. */
+	r->dear = v.breaker;
+	if (v.action == PROVIDER_FAIL || (r->dear &&
+	    !budget_may(&r->rs->budget, loop_now(r->rs->loop)))) {
 		relay_fail(r);
 		return;
 	}
@@ -705,13 +784,18 @@ struct relay *
 relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 {
 	struct relay *r = calloc(1, sizeof(*r));
+	struct text_time now;
 
 	if (r == NULL)
 		goto fail;
 	r->ask = *ask;
 	if (seek_init(&r->seek, rs->cfg, rs->ledger, ask->alias, &r->ask.chat,
-	    ask->client, chance(rs)) != 0)
+	    ask->client) != 0)
 		goto fail;
+	text_clock(&now);
+	r->seek.patience = now.mono + max_wait(r);
+	seek_order(&r->seek, &now, chance(rs));
+	budget_asked(&rs->budget, now.mono);
 	r->rs = rs;
 	r->answer = (struct answer){ .sink = sink, .http = ask->http,
 	    .origins = rs->cfg->origins, .mode = ask->text ? REPLY_TEXT :

@@ -12,11 +12,11 @@
 
 #define SEEK_OUTPUT	1024	/* output tokens reserved when none declared */
 #define SEEK_LONG_MS	(15 * 60 * 1000)	/* no minute window: a day's */
+#define SEEK_DAY_MS	(60 * 1000)	/* a day that ends sooner is no quota */
 
 int
 seek_init(struct seek *s, const struct config *cfg, struct ledger *ledger,
-    const struct config_alias *alias, const struct chat *chat, size_t client,
-    uint64_t chance)
+    const struct config_alias *alias, const struct chat *chat, size_t client)
 {
 	memset(s, 0, sizeof(*s));
 	s->cfg = cfg;
@@ -31,50 +31,65 @@ seek_init(struct seek *s, const struct config *cfg, struct ledger *ledger,
 		seek_release(s);
 		return -1;
 	}
-	seek_order(s, chance);
 	return 0;
 }
 
 void
 seek_release(struct seek *s)
 {
+	if (s->ticket != 0)
+		ledger_leave(s->ledger, s->ticket);
+	s->ticket = 0;
 	free(s->picks);
 	free(s->tried);
 	s->picks = NULL;
 	s->tried = NULL;
 }
 
-void
-seek_order(struct seek *s, uint64_t chance)
+/* ---- the order ---- */
+
+static void
+order(struct seek *s, const struct text_time *now, uint64_t chance)
 {
 	const struct config_alias *a = s->alias;
 	struct route_ask ask = {
 		.alias = a, .needs = s->chat->needs,
 		.tokens = s->chat->prompt + (s->chat->output > 0 ?
 		    s->chat->output : 0),
-		.chance = chance, .thread = s->chat->thread,
+		.turn = s->turn, .chance = chance, .thread = s->chat->thread,
 	};
 	struct quota_view *views;
-	struct text_time now;
 
-	if (a->nlanes > 1)
-		ask.turn = ledger_turn(s->ledger, (size_t)(a -
-		    s->cfg->aliases));
 	if (s->client != LEDGER_NOBODY)
 		ask.allowed = s->cfg->clients[s->client].models;
-	/* Without views every lane counts as open; the take still decides. */
+	/* Without views every lane counts as open; the take still decides.
+	 * What a view refuses has to be what a take would refuse, whatever
+	 * the lane has learned: its factor is never below 0.44. */
 	views = calloc(a->nlanes + 1, sizeof(*views));
-	text_clock(&now);
 	if (views != NULL)
-		ledger_view(s->ledger, &now, a->lanes, a->nlanes, s->client,
-		    s->chat->prompt, views);
+		ledger_view(s->ledger, now, a->lanes, a->nlanes, s->client,
+		    s->chat->prompt * 2 / 5, views);
 	s->open = route_order(s->cfg, &ask, views, s->picks);
 	s->next = 0;
-	s->limited = false;
+	s->limited = s->room = false;
 	s->soonest.reason = QUOTA_OPEN;
-	for (size_t i = s->open; i < a->nlanes; i++)
-		seek_note(s, &s->picks[i].answer);
 	free(views);
+}
+
+static size_t
+alias_index(const struct seek *s)
+{
+	return (size_t)(s->alias - s->cfg->aliases);
+}
+
+void
+seek_order(struct seek *s, const struct text_time *now, uint64_t chance)
+{
+	if (!s->turned && s->alias->nlanes > 1) {
+		s->turn = ledger_turn(s->ledger, alias_index(s));
+		s->turned = true;
+	}
+	order(s, now, chance);
 }
 
 void
@@ -88,90 +103,239 @@ seek_note(struct seek *s, const struct quota_answer *why)
 		s->soonest = *why;
 }
 
-/* What a lane has to have room for. A declared output larger than the whole
- * minute must not shut a small model out for ever: it then asks for an empty
- * minute. */
 static int64_t
-tokens_for(const struct seek *s, size_t lane, const struct config_model *m)
+least(int64_t max, const struct config_limits *l)
 {
+	for (int i = CONFIG_TPM; i <= CONFIG_TPMONTH; i++)
+		if (l->max[i] >= 0 && l->max[i] < max)
+			max = l->max[i];
+	return max;
+}
+
+/* An output that is only guessed, or declared larger than a whole window, must
+ * not shut a small limit out for ever: the request then asks for an empty
+ * window. */
+int64_t
+seek_tokens(const struct seek *s, size_t lane)
+{
+	const struct config *c = s->cfg;
+	const struct config_model *m = &c->models[c->lanes[lane].model];
+	const struct config_provider *p = &c->providers[m->provider];
 	int64_t prompt = ledger_estimate(s->ledger, lane, s->chat->prompt);
 	int64_t output = s->chat->output >= 0 ? s->chat->output : SEEK_OUTPUT;
-	int64_t tpm = m->limits.max[CONFIG_TPM];
+	int64_t most = least(INT64_MAX, &m->limits);
 
 	if (m->output > 0 && output > m->output)
 		output = m->output;
-	return tpm >= 0 && prompt <= tpm && prompt + output > tpm ? tpm :
+	most = least(least(most, &p->limits), &p->key_limits);
+	if (s->client != LEDGER_NOBODY)
+		most = least(most, &c->clients[s->client].limits);
+	return prompt <= most && prompt + output > most ? most :
 	    prompt + output;
 }
 
+static bool
+given(const struct seek *s, uint16_t lane)
+{
+	return s->tried[lane / 8] & (1 << lane % 8);
+}
+
+/* What pick p would answer to seek_next. */
+static void
+look(const struct seek *s, const struct text_time *now, struct route_pick *p)
+{
+	struct quota_view v;
+
+	if (p->answer.reason >= QUOTA_OFF)
+		return;
+	ledger_view(s->ledger, now, &p->lane, 1, s->client,
+	    seek_tokens(s, p->lane), &v);
+	p->answer = v.answer;
+}
+
+/* When there is room, truly: the order was made from what a prompt without an
+ * answer would need, of lanes that were not asked since. */
+static void
+look_on(struct seek *s, const struct text_time *now, size_t first)
+{
+	for (size_t i = first; i < s->alias->nlanes; i++) {
+		struct route_pick *p = &s->picks[i];
+
+		if (given(s, p->lane))
+			continue;
+		look(s, now, p);
+		seek_note(s, &p->answer);
+		s->room |= p->answer.reason == QUOTA_OPEN;
+	}
+}
+
+void
+seek_foresee(struct seek *s, const struct text_time *now, uint64_t chance)
+{
+	size_t i, k = 0, n = s->alias->nlanes;
+	struct route_pick p;
+
+	s->turn = n > 1 ? ledger_turn_now(s->ledger, alias_index(s)) : 0;
+	order(s, now, chance);
+	look_on(s, now, 0);
+	/* The open ones forward, in their order. */
+	for (i = 0; i < s->open; i++) {
+		p = s->picks[i];
+		if (p.answer.reason != QUOTA_OPEN)
+			continue;
+		memmove(&s->picks[k + 1], &s->picks[k],
+		    (i - k) * sizeof(p));
+		s->picks[k++] = p;
+	}
+	s->open = k;
+}
+
+/* ---- the line ---- */
+
+/* Who waits for the same: the same alias and needs. A client with limits or
+ * models of its own stands in a line of its own, for what it waits for may be
+ * its own next minute. So who waits for a model that sees, or for its own
+ * budget, stands in nobody else's way. Within a line a long question at its
+ * head does hold up short ones: else it might wait for ever. */
+static uint64_t
+line_of(const struct seek *s)
+{
+	uint64_t h = text_hash(TEXT_HASH, s->alias->name,
+	    strlen(s->alias->name));
+	const struct config_client *c;
+	bool own;
+
+	h = text_hash(h, &s->chat->needs, sizeof(s->chat->needs));
+	if (s->client != LEDGER_NOBODY) {
+		c = &s->cfg->clients[s->client];
+		own = c->models != NULL;
+		for (int i = 0; i < CONFIG_LIMITS; i++)
+			own |= c->limits.max[i] != CONFIG_NONE;
+		if (own)
+			h = text_hash(h, c->hash, sizeof(c->hash));
+	}
+	return h | 1;
+}
+
+/* Who may not wait (any more) looks past the line: the choice is between a slot
+ * that is free and a refusal. */
+size_t
+seek_ahead(const struct seek *s, const struct text_time *now)
+{
+	if (s->attempts > 0 || now->mono >= s->patience)
+		return 0;
+	return ledger_ahead(s->ledger, now, line_of(s), s->ticket);
+}
+
+#define SEEK_POLL	20	/* ms, when there is room for those before us */
+#define SEEK_BUSY	100	/* ms, when a running request has to end first:
+				 * nobody knows when */
+#define SEEK_STEP	5	/* ms: those in line wake one after the other */
+#define SEEK_STEPS	50
+
+int64_t
+seek_wait(struct seek *s, const struct text_time *now)
+{
+	int64_t left = s->patience - now->mono, ms, before;
+
+	if (s->attempts > 0 || left <= 0 || (!s->room && !s->limited))
+		return -1;
+	ms = s->room ? SEEK_POLL : seek_soonest(s, now);
+	if (ms > left && !s->room)
+		return -1;
+	if (!s->room && s->soonest.reason == QUOTA_CONCURRENCY)
+		ms = SEEK_BUSY;
+	before = (int64_t)seek_ahead(s, now);
+	ms += (before < SEEK_STEPS ? before : SEEK_STEPS) * SEEK_STEP;
+	/* The last look is at the last moment. */
+	if (ms > left)
+		ms = left;
+	if (ms < 1)
+		ms = 1;
+	ledger_join(s->ledger, now, line_of(s), &s->ticket, now->mono + ms);
+	return ms;
+}
+
+int64_t
+seek_soonest(const struct seek *s, const struct text_time *now)
+{
+	if (s->soonest.reason == QUOTA_OPEN)
+		return -1;
+	return s->soonest.until > now->wall ? s->soonest.until - now->wall : 0;
+}
+
+/* ---- the walk ---- */
+
 int
-seek_next(struct seek *s, size_t *lane, uint64_t *lease)
+seek_next(struct seek *s, const struct text_time *now, size_t *lane,
+    uint64_t *lease)
 {
 	const struct config *c = s->cfg;
-	struct text_time now;
 
-	text_clock(&now);
+	if (seek_ahead(s, now) > 0) {
+		look_on(s, now, 0);
+		return -1;
+	}
 	while (s->next < s->open && s->attempts < s->route->attempts &&
 	    (s->attempts == 0 || s->route->fallback)) {
 		struct route_pick *p = &s->picks[s->next++];
-		const struct config_model *m =
-		    &c->models[c->lanes[p->lane].model];
 
-		if (s->tried[p->lane / 8] & (1 << p->lane % 8) ||
-		    (s->larger > 0 && m->context <= s->larger))
+		if (given(s, p->lane) || (s->larger > 0 &&
+		    c->models[c->lanes[p->lane].model].context <= s->larger))
 			continue;
-		if (ledger_take(s->ledger, &now, p->lane, s->client,
-		    tokens_for(s, p->lane, m), lease, &p->answer) == 0) {
+		if (ledger_take(s->ledger, now, p->lane, s->client,
+		    seek_tokens(s, p->lane), lease, &p->answer) == 0) {
 			s->tried[p->lane / 8] |=
 			    (unsigned char)(1 << p->lane % 8);
 			s->attempts++;
 			*lane = p->lane;
+			ledger_leave(s->ledger, s->ticket);
+			s->ticket = 0;
 			return 0;
 		}
 		seek_note(s, &p->answer);
 	}
+	look_on(s, now, s->open);
 	return -1;
 }
 
 int
-seek_again(struct seek *s, size_t lane, uint64_t *lease)
+seek_again(struct seek *s, const struct text_time *now, size_t lane,
+    uint64_t *lease)
 {
-	const struct config *c = s->cfg;
 	struct quota_answer why;
-	struct text_time now;
 
-	text_clock(&now);
-	if (ledger_take(s->ledger, &now, lane, s->client, tokens_for(s, lane,
-	    &c->models[c->lanes[lane].model]), lease, &why) == 0)
+	if (ledger_take(s->ledger, now, lane, s->client, seek_tokens(s, lane),
+	    lease, &why) == 0)
 		return 0;
 	seek_note(s, &why);
 	return -1;
 }
 
-int64_t
-seek_wait(const struct seek *s)
-{
-	struct text_time now;
-
-	if (s->attempts > 0 || !s->limited)
-		return -1;
-	text_clock(&now);
-	return s->soonest.until > now.wall ? s->soonest.until - now.wall : 1;
-}
-
 /* ---- what to say ---- */
+
+static bool
+of_a_day(enum quota_reason r)
+{
+	return r == QUOTA_RPD || r == QUOTA_RPMONTH || r == QUOTA_TPD ||
+	    r == QUOTA_TPMONTH || r == QUOTA_RATE_DAY ||
+	    r == QUOTA_RATE_MONTH;
+}
 
 /* Every lane is at a limit, or some are and the others are broken. */
 static void
 fault_limited(const struct seek *s, int64_t ms, struct fault *f)
 {
 	char in[32], at[24];
+	bool day;
 
 	text_ago(in, ms);
 	text_iso(at, s->soonest.until);
+	day = ms > SEEK_LONG_MS || (ms > SEEK_DAY_MS &&
+	    of_a_day(s->soonest.reason));
 	/* The sentences are those that SDKs look for: "try again in 12s" is
 	 * read as a time, "will reset at" as a day's quota. */
-	if (ms > SEEK_LONG_MS)
+	if (day)
 		fault_set(f, FAULT_QUOTA, NULL, "every model of \"%s\" is at "
 		    "its limit (%s); it will reset at %s, in %s",
 		    s->alias->name, quota_word(s->soonest.reason), at, in);
@@ -226,15 +390,11 @@ fault_unfit(const struct seek *s, struct fault *f)
 }
 
 void
-seek_fault(const struct seek *s, const struct fault *last, const char *trail,
-    struct fault *f)
+seek_fault(const struct seek *s, const struct text_time *now,
+    const struct fault *last, const char *trail, struct fault *f)
 {
-	struct text_time now;
-	int64_t ms;
+	int64_t ms = seek_soonest(s, now);
 
-	text_clock(&now);
-	ms = s->soonest.reason == QUOTA_OPEN ? -1 :
-	    s->soonest.until > now.wall ? s->soonest.until - now.wall : 0;
 	if (ms >= 0 && s->limited) {
 		fault_limited(s, ms, f);
 	} else if (s->attempts == 1 && last->code != FAULT_NONE) {

@@ -1,0 +1,540 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../../src/seek.c"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "line.h"
+#include "loaded.h"
+#include "slot.h"
+
+#define T0	1795219200000LL		/* 2026-11-21T00:00:00Z */
+
+/* Two processes' worth of ledgers on one file: their locks are of the open
+ * file, so they are as strange to each other as two processes. */
+struct world {
+	struct loaded	 at;
+	char		 dir[32];
+	struct ledger	*l[2];
+	struct text_time now;
+};
+
+static struct ledger *
+attach(const struct world *w)
+{
+	struct ledger *l = ledger_open(w->at.c, &w->now);
+
+	assert_non_null(l);
+	assert_null(ledger_health(l));
+	return l;
+}
+
+static void
+world(struct world *w, const char *text)
+{
+	char all[2048];
+
+	strcpy(w->dir, "/tmp/t_seekXXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(all, sizeof(all), "server { state = \"%s/s\" access = open }"
+	    "\nroute { max-wait = 1m }\n"
+	    "provider p { url = https://p.example/v1 key = k1 }\n%s",
+	    w->dir, text);
+	loaded_text(&w->at, all);
+	if (w->at.c == NULL)
+		fail_msg("%s", buf_str(&w->at.errors));
+	w->now = (struct text_time){ T0, 1000000 };
+	w->l[0] = attach(w);
+	w->l[1] = attach(w);
+}
+
+static void
+world_end(struct world *w)
+{
+	char cmd[64];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", w->dir);
+	ledger_close(w->l[0]);
+	ledger_close(w->l[1]);
+	loaded_free(&w->at);
+	assert_int_equal(system(cmd), 0);
+}
+
+static void
+go(struct world *w, int64_t ms)
+{
+	w->now.wall += ms;
+	w->now.mono += ms;
+}
+
+/* One request. */
+struct request {
+	struct chat	 chat;
+	struct seek	 s;
+	int64_t		 due;		/* mono; it looks then */
+	int		 state;		/* 0 waits, 1 served, -1 refused */
+	size_t		 lane;
+	uint64_t	 lease;
+};
+
+static void
+look_again(struct world *w, struct request *q)
+{
+	int64_t ms;
+
+	seek_order(&q->s, &w->now, 7);
+	if (seek_next(&q->s, &w->now, &q->lane, &q->lease) == 0) {
+		q->state = 1;
+		return;
+	}
+	ms = seek_wait(&q->s, &w->now);
+	if (ms < 0)
+		q->state = -1;
+	else
+		q->due = w->now.mono + ms;
+}
+
+static void
+come_as(struct world *w, struct request *q, int process, const char *model,
+    int64_t patience, size_t client, unsigned needs)
+{
+	memset(q, 0, sizeof(*q));
+	q->chat.prompt = 10;
+	q->chat.output = 10;
+	q->chat.needs = needs;
+	assert_int_equal(seek_init(&q->s, w->at.c, w->l[process],
+	    config_find(w->at.c, model), &q->chat, client), 0);
+	q->s.patience = w->now.mono + patience;
+	look_again(w, q);
+}
+
+static void
+come(struct world *w, struct request *q, int process, int64_t patience)
+{
+	come_as(w, q, process, "m", patience, LEDGER_NOBODY, 0);
+}
+
+/* Time goes on until nobody waits: who is due looks. Writes the order in which
+ * they were served, by number, into `order`; how many. */
+static size_t
+run(struct world *w, struct request *q, size_t n, size_t *order)
+{
+	size_t i, served = 0, next;
+
+	for (;;) {
+		next = n;
+		for (i = 0; i < n; i++)
+			if (q[i].state == 0 && (next == n ||
+			    q[i].due < q[next].due))
+				next = i;
+		if (next == n)
+			return served;
+		if (q[next].due > w->now.mono)
+			go(w, q[next].due - w->now.mono);
+		look_again(w, &q[next]);
+		if (q[next].state == 1)
+			order[served++] = next;
+	}
+}
+
+static void
+settle(struct world *w, int process, struct request *q)
+{
+	ledger_settle(w->l[process], &w->now, q->lease, &(struct ledger_end){
+	    .counted = true, .prompt = 5, .completion = 5, .first_ms = 10 });
+}
+
+static void
+release(struct request *q, size_t n)
+{
+	while (n-- > 0)
+		seek_release(&q[n].s);
+}
+
+/* ---- waiting ---- */
+
+/* Ten wait for five slots a minute, in two processes: in the order in which
+ * they came, in two minutes' bursts. */
+static void
+in_order(void **state)
+{
+	size_t order[10], i, n;
+	struct request q[15];
+	struct world w;
+	int64_t t;
+
+	(void)state;
+	world(&w, "model p/m { rpm = 5 }\n");
+	for (i = 0; i < 5; i++) {
+		come(&w, &q[i], 0, 0);
+		assert_int_equal(q[i].state, 1);
+		settle(&w, 0, &q[i]);
+	}
+	t = w.now.mono;
+	for (i = 5; i < 15; i++) {
+		come(&w, &q[i], (int)(i * 7 % 3 % 2), 130000);
+		assert_int_equal(q[i].state, 0);
+		go(&w, 3);
+	}
+	assert_int_equal(ledger_waiting(w.l[0]), 10);
+	n = run(&w, q + 5, 10, order);
+	assert_int_equal(n, 10);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(order[i], i);
+	/* Nobody waited longer than it had to. */
+	assert_in_range(w.now.mono - t, 120000, 122200);
+	assert_int_equal(ledger_waiting(w.l[1]), 0);
+	release(q, 15);
+	world_end(&w);
+}
+
+/* A newcomer does not slip in between, wherever it comes from; who may not
+ * wait takes what is free. */
+static void
+newcomers(void **state)
+{
+	struct request q[5];
+	struct world w;
+	size_t order[5];
+
+	(void)state;
+	world(&w, "model p/m { rpm = 1 }\n");
+	come(&w, &q[0], 0, 0);
+	come(&w, &q[1], 0, 60000 * 2);
+	assert_int_equal(q[1].state, 0);
+	/* The slot is free again, its turn comes in a moment. */
+	go(&w, q[1].due - w.now.mono);
+	come(&w, &q[2], 1, 60000 * 3);
+	assert_int_equal(q[2].state, 0);
+	assert_true(q[2].due - w.now.mono <= 50);
+	assert_int_equal(seek_ahead(&q[2].s, &w.now), 1);
+	assert_int_equal(run(&w, q + 1, 2, order), 2);
+	assert_int_equal(order[0], 0);
+	assert_int_equal(order[1], 1);
+	/* another round, for one that does not wait */
+	come(&w, &q[3], 0, 60000 * 2);
+	go(&w, q[3].due - w.now.mono);
+	come(&w, &q[4], 1, 0);
+	assert_int_equal(q[4].state, 1);
+	release(q, 5);
+	world_end(&w);
+}
+
+/* One leaves: the others do not wait for it. */
+static void
+one_leaves(void **state)
+{
+	struct request q[4];
+	struct world w;
+	size_t order[4];
+
+	(void)state;
+	world(&w, "model p/m { rpm = 1 }\n");
+	come(&w, &q[0], 0, 0);
+	come(&w, &q[1], 0, 100000);
+	come(&w, &q[2], 1, 100000);
+	seek_release(&q[1].s);
+	assert_int_equal(seek_ahead(&q[2].s, &w.now), 0);
+	assert_int_equal(ledger_waiting(w.l[0]), 1);
+	assert_int_equal(run(&w, q + 2, 1, order), 1);
+	release(q, 3);
+	world_end(&w);
+}
+
+/* A killed process stands in nobody's way, a stopped one for a second. */
+static void
+killed(void **state)
+{
+	struct request q[3];
+	struct world w;
+	size_t order[3];
+	int64_t t;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	world(&w, "model p/m { rpm = 1 }\n");
+	come(&w, &q[0], 0, 0);
+	t = w.now.mono;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct world mine = w;
+
+		/* The fork's own file: what it inherits lives on here. */
+		mine.l[0] = attach(&mine);
+		come(&mine, &q[1], 0, 100000);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(ledger_waiting(w.l[0]), 1);
+	go(&w, 5);
+	come(&w, &q[2], 1, 100000);
+	assert_int_equal(seek_ahead(&q[2].s, &w.now), 1);
+	assert_int_equal(run(&w, q + 2, 1, order), 1);
+	assert_true(w.now.mono - t >= 60000);
+	assert_true(w.now.mono - t <= 61300);
+	assert_int_equal(ledger_waiting(w.l[0]), 0);
+	seek_release(&q[0].s);
+	seek_release(&q[2].s);
+	world_end(&w);
+}
+
+static void
+stopped(void **state)
+{
+	struct request q[3];
+	struct world w;
+	size_t order[3];
+	int64_t due;
+
+	(void)state;
+	world(&w, "model p/m { rpm = 1 }\n");
+	come(&w, &q[0], 0, 0);
+	come(&w, &q[1], 0, 200000);
+	come(&w, &q[2], 1, 200000);
+	due = q[1].due;
+	/* q[1] does not come. */
+	assert_int_equal(run(&w, q + 2, 1, order), 1);
+	assert_true(w.now.mono > due + LINE_GRACE);
+	assert_true(w.now.mono < due + LINE_GRACE + 500);
+	/* It kept its place: it is first of those who came since. */
+	seek_release(&q[0].s);
+	come(&w, &q[0], 0, 200000);
+	assert_int_equal(seek_ahead(&q[1].s, &w.now), 0);
+	assert_int_equal(seek_ahead(&q[0].s, &w.now), 0);
+	look_again(&w, &q[1]);
+	assert_int_equal(q[1].state, 0);
+	assert_int_equal(seek_ahead(&q[0].s, &w.now), 1);
+	release(q, 3);
+	world_end(&w);
+}
+
+/* Who waits for something else is in nobody's way. */
+static void
+other_lines(void **state)
+{
+	struct request q[6];
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/m { rpm = 9 }\n"
+	    "model p/eye { rpm = 1 can = {vision} }\n"
+	    "client bot { token = \"blake2b:00000000000000000000000000000000"
+	    "000000000000000000000000000000aa\" rpm = 1 }\n");
+	come_as(&w, &q[0], 0, "auto", 9, LEDGER_NOBODY, CONFIG_CAN_VISION);
+	assert_int_equal(q[0].state, 1);
+	come_as(&w, &q[1], 0, "auto", 100000, LEDGER_NOBODY,
+	    CONFIG_CAN_VISION);
+	assert_int_equal(q[1].state, 0);
+	come_as(&w, &q[2], 1, "auto", 100000, LEDGER_NOBODY, 0);
+	assert_int_equal(q[2].state, 1);
+	/* a client at its own limit */
+	come_as(&w, &q[3], 0, "auto", 100000, 0, 0);
+	come_as(&w, &q[4], 0, "auto", 100000, 0, 0);
+	assert_int_equal(q[3].state, 1);
+	assert_int_equal(q[4].state, 0);
+	come_as(&w, &q[5], 1, "auto", 100000, LEDGER_NOBODY, 0);
+	assert_int_equal(q[5].state, 1);
+	release(q, 6);
+	world_end(&w);
+}
+
+/* Who is held up to the end of its patience looks past the line: better out of
+ * turn than refused beside a free slot. */
+static void
+last_look(void **state)
+{
+	struct request q[3];
+	struct world w;
+	size_t order[3];
+
+	(void)state;
+	world(&w, "model p/m { tpm = 1000 }\n");
+	come(&w, &q[0], 0, 0);
+	settle(&w, 0, &q[0]);
+	/* a long one has to wait for an empty minute */
+	memset(&q[1], 0, sizeof(q[1]));
+	q[1].chat.prompt = 800;
+	q[1].chat.output = 150;
+	assert_int_equal(seek_init(&q[1].s, w.at.c, w.l[0],
+	    config_find(w.at.c, "m"), &q[1].chat, LEDGER_NOBODY), 0);
+	q[1].s.patience = w.now.mono + 100000;
+	look_again(&w, &q[1]);
+	assert_int_equal(q[1].state, 0);
+	/* a short one waits behind it, not longer than it may */
+	come(&w, &q[2], 1, 5000);
+	assert_int_equal(q[2].state, 0);
+	assert_int_equal(run(&w, q + 2, 1, order), 1);
+	assert_int_equal(w.now.mono, 1000000 + 5000);
+	release(q, 3);
+	world_end(&w);
+}
+
+static void
+not_within(void **state)
+{
+	struct request q[3];
+	struct fault f, none = { .code = FAULT_NONE };
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/m { rpm = 1 }\n");
+	come(&w, &q[0], 0, 0);
+	/* refused at once, with the true time, and in no line */
+	come(&w, &q[1], 0, 10000);
+	assert_int_equal(q[1].state, -1);
+	assert_int_equal(ledger_waiting(w.l[0]), 0);
+	seek_fault(&q[1].s, &w.now, &none, "", &f);
+	assert_int_equal(f.status, 429);
+	assert_int_equal(f.code, FAULT_RATE_LIMITED);
+	assert_true(f.retry_ms >= 59000 && f.retry_ms <= 61000);
+	go(&w, f.retry_ms);
+	come(&w, &q[2], 0, 0);
+	assert_int_equal(q[2].state, 1);
+	release(q, 3);
+	world_end(&w);
+}
+
+/* The soonest is of a lane that has room for all of the request, not of one
+ * that would refuse it then. */
+static void
+true_soonest(void **state)
+{
+	struct request q[3];
+	struct fault f, none = { .code = FAULT_NONE };
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/m { rpm = 1 tpm = 1500 }\n");
+	/* 1,400 tokens first, and 30 s later the request of the minute */
+	memset(&q[0], 0, sizeof(q[0]));
+	q[0].chat.prompt = 10;
+	q[0].chat.output = 1400;
+	assert_int_equal(seek_init(&q[0].s, w.at.c, w.l[0],
+	    config_find(w.at.c, "m"), &q[0].chat, LEDGER_NOBODY), 0);
+	look_again(&w, &q[0]);
+	assert_int_equal(q[0].state, 1);
+	go(&w, 1000);
+	come(&w, &q[1], 0, 0);
+	assert_int_equal(q[1].state, -1);
+	seek_fault(&q[1].s, &w.now, &none, "", &f);
+	go(&w, f.retry_ms - 1);
+	come(&w, &q[2], 0, 0);
+	assert_int_equal(q[2].state, -1);
+	seek_release(&q[2].s);
+	go(&w, 1);
+	come(&w, &q[2], 0, 0);
+	assert_int_equal(q[2].state, 1);
+	release(q, 3);
+	world_end(&w);
+}
+
+/* A table that is full: who finds no place waits all the same. */
+static void
+full_table(void **state)
+{
+	static uint64_t tickets[SLOT_PLACES];
+	struct request q[2];
+	struct world w;
+	uint64_t more = 0;
+	size_t order[2], i;
+
+	(void)state;
+	world(&w, "model p/m { rpm = 1 }\n");
+	for (i = 0; i < SLOT_PLACES; i++) {
+		tickets[i] = 0;
+		ledger_join(w.l[0], &w.now, 99, &tickets[i], w.now.mono);
+		assert_true(tickets[i] > (i > 0 ? tickets[i - 1] : 0));
+	}
+	ledger_join(w.l[1], &w.now, 99, &more, w.now.mono);
+	assert_true(more == 0);
+	come(&w, &q[0], 0, 0);
+	come(&w, &q[1], 1, 100000);
+	assert_int_equal(run(&w, q + 1, 1, order), 1);
+	for (i = 0; i < SLOT_PLACES; i++)
+		ledger_leave(w.l[0], tickets[i]);
+	assert_int_equal(ledger_waiting(w.l[0]), 0);
+	/* what is no ticket (any more) changes nothing */
+	ledger_leave(w.l[0], tickets[5]);
+	ledger_leave(w.l[0], UINT64_MAX);
+	ledger_leave(w.l[0], 0);
+	assert_int_equal(ledger_waiting(w.l[0]), 0);
+	release(q, 2);
+	world_end(&w);
+}
+
+/* ---- the walk ---- */
+
+static void
+once_each(void **state)
+{
+	struct request q;
+	struct world w;
+	bool met[3] = { false };
+	size_t i;
+
+	(void)state;
+	world(&w, "model p/a { }\nmodel p/b { }\nmodel p/c { }\n");
+	come_as(&w, &q, 0, "auto", 0, LEDGER_NOBODY, 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(q.state, 1);
+		assert_false(met[q.lane]);
+		met[q.lane] = true;
+		settle(&w, 0, &q);
+		if (i < 2)
+			assert_int_equal(seek_next(&q.s, &w.now, &q.lane,
+			    &q.lease), 0);
+	}
+	assert_int_equal(seek_next(&q.s, &w.now, &q.lane, &q.lease), -1);
+	assert_int_equal(seek_wait(&q.s, &w.now), -1);
+	release(&q, 1);
+	world_end(&w);
+}
+
+/* A request that waits and orders its lanes again has one turn. */
+static void
+one_turn(void **state)
+{
+	struct request q[2];
+	struct world w;
+	size_t first;
+
+	(void)state;
+	world(&w, "model p/a { }\nmodel p/b { }\n");
+	come_as(&w, &q[0], 0, "auto", 0, LEDGER_NOBODY, 0);
+	first = q[0].lane;
+	seek_order(&q[0].s, &w.now, 1);
+	seek_order(&q[0].s, &w.now, 1);
+	seek_foresee(&q[0].s, &w.now, 1);
+	come_as(&w, &q[1], 1, "auto", 0, LEDGER_NOBODY, 0);
+	assert_int_equal(q[1].lane, 1 - first);
+	release(q, 2);
+	world_end(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(in_order),
+		cmocka_unit_test(newcomers),
+		cmocka_unit_test(one_leaves),
+		cmocka_unit_test(killed),
+		cmocka_unit_test(stopped),
+		cmocka_unit_test(other_lines),
+		cmocka_unit_test(last_look),
+		cmocka_unit_test(not_within),
+		cmocka_unit_test(true_soonest),
+		cmocka_unit_test(full_table),
+		cmocka_unit_test(once_each),
+		cmocka_unit_test(one_turn),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
