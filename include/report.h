@@ -8,7 +8,9 @@
 
 struct buf;
 struct config;
+struct json_out;
 struct ledger;
+struct quota_row;
 struct text_time;
 
 struct report {
@@ -18,6 +20,10 @@ struct report {
 	char *const *allowed;		/* the asking client's patterns, or
 					 * NULL: models beyond are not named */
 };
+
+/* Parts, for explain: a wall time or null, and the members of one window. */
+void	report_time(struct json_out *w, const char *name, int64_t wall);
+void	report_window(struct json_out *w, const struct quota_row *q);
 
 /* Append one JSON object each. 0, or -1 when out is full. */
 int	report_root(const struct report *r, struct buf *out);

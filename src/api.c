@@ -8,6 +8,7 @@
 #include "chat.h"
 #include "client.h"
 #include "config.h"
+#include "explain.h"
 #include "http.h"
 #include "ledger.h"
 #include "log.h"
@@ -29,6 +30,8 @@ struct call {
 	const char		*rest;		/* what "*" matched */
 	size_t			 client;
 	struct text_time	 now;
+	const char		*sent;		/* the request's body */
+	size_t			 len;
 	struct buf		*body;		/* the answer, when it is small */
 };
 
@@ -116,6 +119,69 @@ openai_model(struct call *c, struct fault *f)
 	return -1;
 }
 
+/* The alias that a request's model names; NULL and f: there is none. */
+static const struct config_alias *
+alias_of(const struct config *cfg, const char *model, struct fault *f)
+{
+	const struct config_alias *a = config_find(cfg, model);
+
+	if (a == NULL)
+		fault_set(f, FAULT_MODEL_NOT_FOUND, "model", "there is no "
+		    "model \"%.200s\"; GET /models lists them", model);
+	return a;
+}
+
+static int
+explain(struct call *c, const struct chat *chat, struct fault *f)
+{
+	struct explain e = { c->a->cfg, c->a->ledger, NULL, chat, c->client,
+	    &c->now, (uint64_t)c->now.mono };
+
+	e.alias = alias_of(c->a->cfg, chat->model, f);
+	return e.alias == NULL ? -1 : explain_json(&e, c->body);
+}
+
+/* A dry run for any question of that size, or of the least. */
+static int
+dry_get(struct call *c, struct fault *f)
+{
+	char model[CHAT_MODEL], number[24];
+	uint64_t tokens = 0;
+	struct chat chat;
+
+	if (http_query(c->h, "model", model, sizeof(model)) != 0)
+		model[0] = '\0';
+	if (http_query(c->h, "tokens", number, sizeof(number)) == 0 &&
+	    text_uint(number, strlen(number), UINT32_MAX, &tokens) != 0) {
+		fault_set(f, FAULT_INVALID_REQUEST, "tokens", "tokens has to "
+		    "be a number, those of the prompt");
+		return -1;
+	}
+	explain_plain(&chat, model, (int64_t)tokens);
+	return explain(c, &chat, f);
+}
+
+static bool
+json_sent(const struct call *c, struct fault *f)
+{
+	if (http_is_json(c->h))
+		return true;
+	fault_set(f, FAULT_MEDIA_TYPE, NULL, "the body has to be JSON: "
+	    "send \"Content-Type: application/json\"");
+	return false;
+}
+
+/* A dry run for this question. */
+static int
+dry_post(struct call *c, struct fault *f)
+{
+	struct chat chat;
+
+	if (!json_sent(c, f) || chat_scan(&chat, c->sent, c->len, f) != 0)
+		return -1;
+	return explain(c, &chat, f);
+}
+
 /* The Cerebras SDK asks for it when it starts, to open a connection. */
 static int
 warming(struct call *c, struct fault *f)
@@ -130,6 +196,8 @@ static const struct endpoint table[] = {
 	{ HTTP_GET,  "/models",				false, false, models },
 	{ HTTP_GET,  "/usage",				false, false, usage },
 	{ HTTP_GET,  "/health",				true,  false, health },
+	{ HTTP_GET,  "/route",				false, false, dry_get },
+	{ HTTP_POST, "/route",				false, false, dry_post },
 	/* the prefixes that the OpenAI, Groq and OpenRouter SDKs use */
 	{ HTTP_POST, "/v1/chat/completions",		false, true,  NULL },
 	{ HTTP_GET,  "/v1/models",			false, true,  openai_models },
@@ -176,6 +244,21 @@ is_root(const struct config *cfg, const struct http *h)
 	    ends(h->path, ".fcgi");
 }
 
+/* The methods that a pattern takes. */
+static const char *
+methods(const struct endpoint *e)
+{
+	bool get = false, post = false;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (strcmp(table[i].pattern, e->pattern) == 0) {
+			get |= table[i].method == HTTP_GET;
+			post |= table[i].method == HTTP_POST;
+		}
+	return get && post ? "GET, HEAD, POST, OPTIONS" :
+	    post ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+}
+
 /* The endpoint of h. NULL and f: no such path (404), or another method (405,
  * whose name goes to allow). */
 static const struct endpoint *
@@ -196,17 +279,16 @@ find(const struct config *cfg, struct call *c, const char **allow,
 			continue;
 		if (method == e->method || method == HTTP_OPTIONS)
 			return e;
-		*allow = e->method == HTTP_POST ? "POST, OPTIONS" :
-		    "GET, HEAD, OPTIONS";
+		*allow = methods(e);
 		fault_set(f, FAULT_METHOD, NULL, e->method == HTTP_POST ?
 		    "%s takes POST with a JSON body such as {\"messages\":"
 		    "[{\"role\":\"user\",\"content\":\"Hello\"}]}" :
 		    "%s takes GET", e->pattern);
-		return NULL;
 	}
-	fault_set(f, FAULT_UNKNOWN_URL, NULL, "there is nothing at this path; "
-	    "try POST /chat, GET /models, GET /usage, GET /health or "
-	    "POST /v1/chat/completions");
+	if (*allow == NULL)
+		fault_set(f, FAULT_UNKNOWN_URL, NULL, "there is nothing at "
+		    "this path; try POST /chat, GET /models, GET /usage, "
+		    "GET /health or POST /v1/chat/completions");
 	return NULL;
 }
 
@@ -293,20 +375,13 @@ chat_start(struct call *c, const struct endpoint *e, struct api_request *rq,
 	    .client = c->client, .len = rq->len };
 	struct relay *r;
 
-	if (!http_is_json(c->h)) {
-		fault_set(f, FAULT_MEDIA_TYPE, NULL, "the body has to be JSON: "
-		    "send \"Content-Type: application/json\"");
+	if (!json_sent(c, f))
 		return NULL;
-	}
 	if (chat_scan(&ask.chat, rq->body, rq->len, f) != 0)
 		return NULL;
-	ask.alias = config_find(cfg, ask.chat.model);
-	if (ask.alias == NULL) {
-		fault_set(f, FAULT_MODEL_NOT_FOUND, "model", "there is no "
-		    "model \"%.200s\"; GET /models lists them",
-		    ask.chat.model);
+	ask.alias = alias_of(cfg, ask.chat.model, f);
+	if (ask.alias == NULL)
 		return NULL;
-	}
 	if (ask.alias->retired)
 		log_msg(LOG_WARN, "retired_model", "%s is retired: %s answers "
 		    "in its place", ask.alias->name, ask.alias->nlanes > 0 ?
@@ -331,7 +406,7 @@ api_start(struct api *a, struct api_request *rq, struct sink *sink)
 	const struct config *cfg = a->cfg;
 	struct buf body;
 	struct call c = { .a = a, .h = rq->http, .rest = "", .body = &body,
-	    .client = LEDGER_NOBODY };
+	    .client = LEDGER_NOBODY, .sent = rq->body, .len = rq->len };
 	const char *allow = NULL, *route = "none";
 	const struct endpoint *e;
 	struct fault f = rq->fault;
@@ -346,8 +421,7 @@ api_start(struct api *a, struct api_request *rq, struct sink *sink)
 		goto refused;
 	route = e->pattern;
 	if (c.h->method == HTTP_OPTIONS) {
-		answer(&c, sink, 204, route, e->method == HTTP_POST ?
-		    "POST, OPTIONS" : "GET, HEAD, OPTIONS", NULL);
+		answer(&c, sink, 204, route, methods(e), NULL);
 		goto out;
 	}
 	if (!e->open && client_admit(cfg, c.h, c.now.wall, &c.client, &f) != 0)

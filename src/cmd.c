@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "buf.h"
+#include "chat.h"
 #include "client.h"
 #include "config.h"
 #include "env.h"
+#include "explain.h"
 #include "ledger.h"
 #include "report.h"
 #include "text.h"
@@ -227,6 +229,50 @@ usage(const char *file, int argc, char **argv)
 	    usage_table);
 }
 
+/* explain [MODEL] [--tokens N] [--json] */
+static int
+explain(const char *file, int argc, char **argv)
+{
+	const char *model = "";
+	uint64_t tokens = 0;
+	struct config *cfg;
+	struct ledger *l;
+	struct text_time now;
+	struct explain e;
+	struct chat chat;
+	struct buf out;
+	int rc;
+
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--tokens") == 0 && i + 1 < argc &&
+		    text_uint(argv[i + 1], strlen(argv[i + 1]), UINT32_MAX,
+		    &tokens) == 0)
+			i++;
+		else if (argv[i][0] != '-')
+			model = argv[i];
+		else if (strcmp(argv[i], "--json") != 0)
+			return help(file, argc, argv);
+	}
+	rc = open_all(file, &cfg, &l, &now);
+	if (rc != 0)
+		return rc;
+	buf_init(&out, CMD_OUT);
+	explain_plain(&chat, model, (int64_t)tokens);
+	e = (struct explain){ cfg, l, config_find(cfg, model), &chat,
+	    LEDGER_NOBODY, &now, (uint64_t)now.mono };
+	if (e.alias == NULL)
+		fprintf(stderr, "relevo: there is no model %s\n", model);
+	rc = e.alias == NULL || (has(argc, argv, "--json") ?
+	    explain_json : explain_text)(&e, &out) != 0;
+	fputs(buf_str(&out), stdout);
+	if (has(argc, argv, "--json"))
+		putchar('\n');
+	buf_release(&out);
+	ledger_close(l);
+	config_free(cfg);
+	return rc;
+}
+
 static int
 state(const char *file, int argc, char **argv)
 {
@@ -306,6 +352,8 @@ static const struct command table[] = {
 	  "check the configuration; print what was understood", check },
 	{ "models", "[--json]", "which models can be asked now", models },
 	{ "usage", "[--json]", "every window against its limit", usage },
+	{ "explain", "[MODEL] [--tokens N] [--json]",
+	  "who would answer now, and why not the others", explain },
 	{ "state", "dump|verify|reset [NAME]|path",
 	  "look into the state file, or forget counts", state },
 	{ "client", "new NAME", "make a token for a client", client },

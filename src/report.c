@@ -10,8 +10,8 @@
 #include "route.h"
 #include "text.h"
 
-static void
-put_time(struct json_out *w, const char *name, int64_t wall)
+void
+report_time(struct json_out *w, const char *name, int64_t wall)
 {
 	char s[24];
 
@@ -66,31 +66,37 @@ put_rate(struct json_out *w, const char *provider,
 	put_limit(w, "limitRequests", req ? req->max : -1);
 	put_limit(w, "limitTokens", tok ? tok->max : -1);
 	json_open(w, "resetInfo", '{');
-	put_time(w, "requests", req ? req->reset : 0);
-	put_time(w, "tokens", tok ? tok->reset : 0);
+	report_time(w, "requests", req ? req->reset : 0);
+	report_time(w, "tokens", tok ? tok->reset : 0);
 	json_close(w, '}');
-	put_time(w, "lastUpdated", counts->last_used);
+	report_time(w, "lastUpdated", counts->last_used);
 	json_close(w, '}');
 }
 
-static void
-put_windows(struct json_out *w, const struct quota_row *rows, size_t n)
+void
+report_window(struct json_out *w, const struct quota_row *q)
 {
 	static const char *const sources[] = {
 		[QUOTA_SRC_CONFIG] = "config", [QUOTA_SRC_HEADER] = "header",
 		[QUOTA_SRC_ERROR] = "error",
 	};
 
+	json_put(w, "window", config_limit_word[q->limit]);
+	json_put_int(w, "used", q->used);
+	json_put_int(w, "reserved", q->reserved);
+	put_limit(w, "limit", q->max);
+	put_limit(w, "remaining", q->remaining);
+	report_time(w, "resetAt", q->reset);
+	json_put(w, "source", sources[q->source]);
+}
+
+static void
+put_windows(struct json_out *w, const struct quota_row *rows, size_t n)
+{
 	json_open(w, "windows", '[');
 	for (size_t i = 0; i < n; i++) {
 		json_open(w, NULL, '{');
-		json_put(w, "window", config_limit_word[rows[i].limit]);
-		json_put_int(w, "used", rows[i].used);
-		json_put_int(w, "reserved", rows[i].reserved);
-		put_limit(w, "limit", rows[i].max);
-		put_limit(w, "remaining", rows[i].remaining);
-		put_time(w, "resetAt", rows[i].reset);
-		json_put(w, "source", sources[rows[i].source]);
+		report_window(w, &rows[i]);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -115,7 +121,7 @@ put_bar(struct json_out *w, const struct quota_answer *a)
 		json_put_null(w, "until");
 	} else {
 		json_put(w, "reason", quota_word(a->reason));
-		put_time(w, "until", a->until);
+		report_time(w, "until", a->until);
 	}
 }
 
@@ -271,13 +277,13 @@ put_stats(struct json_out *w, const char *provider,
 		json_put(w, "provider", provider);
 	json_put_int(w, "requestsToday", c->requests_today);
 	json_put_int(w, "tokensToday", c->tokens_today);
-	put_time(w, "dayStart", c->day_start);
+	report_time(w, "dayStart", c->day_start);
 	json_put_int(w, "requests", c->requests);
 	json_put_int(w, "tokens", c->tokens);
 	json_put_int(w, "failures", c->failures);
 	json_put_int(w, "inFlight", c->inflight);
 	put_limit(w, "firstMs", c->first_ms > 0 ? c->first_ms : -1);
-	put_time(w, "lastUsed", c->last_used);
+	report_time(w, "lastUsed", c->last_used);
 	json_close(w, '}');
 }
 
@@ -311,8 +317,8 @@ put_lane(const struct report *r, struct json_out *w, size_t i,
 	json_open(w, "remaining", '{');
 	put_limit(w, "requests", req ? req->remaining : -1);
 	put_limit(w, "tokens", tok ? tok->remaining : -1);
-	put_time(w, "requestsResetAt", req ? req->reset : 0);
-	put_time(w, "tokensResetAt", tok ? tok->reset : 0);
+	report_time(w, "requestsResetAt", req ? req->reset : 0);
+	report_time(w, "tokensResetAt", tok ? tok->reset : 0);
 	json_close(w, '}');
 	put_stats(w, p->name, &counts);
 	put_windows(w, rows, n);
@@ -373,7 +379,7 @@ report_usage(const struct report *r, struct buf *out)
 	struct totals t = { 0 };
 
 	json_open(&w, NULL, '{');
-	put_time(&w, "now", r->now->wall);
+	report_time(&w, "now", r->now->wall);
 	json_open(&w, "usage", '[');
 	for (size_t i = 0; i < c->nlanes; i++)
 		put_lane(r, &w, i, &t);
@@ -414,6 +420,7 @@ report_health(const struct report *r, size_t streams, struct buf *out)
 	json_put_bool(&w, "ready", r->cfg->nlanes > 0);
 	json_put(&w, "state", sick ? sick : "ok");
 	json_put_int(&w, "streams", (int64_t)streams);
+	json_put_int(&w, "waiting", (int64_t)ledger_waiting(r->ledger));
 	json_put_int(&w, "models", (int64_t)r->cfg->nlanes);
 	json_put_bool(&w, "demo", r->cfg->nlanes > 0 &&
 	    r->cfg->providers[r->cfg->lanes[0].provider].demo);
