@@ -36,6 +36,11 @@ struct answer {
 /* Note how provider was tried, for the attempts that the head tells. */
 void	answer_trail(struct answer *a, const char *provider, const char *word);
 
+/* Write {"provider","model","attempts"} into out, which holds n bytes: what the
+ * first event tells if this attempt answers. "{}" when it does not fit. */
+void	answer_who(const struct answer *a, const char *provider,
+	    const char *model, char *out, size_t n);
+
 /* Give out b and empty it. */
 void	answer_put(struct answer *a, struct buf *b);
 

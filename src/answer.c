@@ -6,6 +6,7 @@
 #include "buf.h"
 #include "fault.h"
 #include "http.h"
+#include "json.h"
 
 #define ANSWER_HEAD	(16 * 1024)
 #define ANSWER_KEEP	(16 * 1024)	/* memory that an idle stream holds */
@@ -17,6 +18,26 @@ answer_trail(struct answer *a, const char *provider, const char *word)
 
 	snprintf(a->trail + n, sizeof(a->trail) - n, "%s%s:%s", n ? "," : "",
 	    provider, word);
+}
+
+void
+answer_who(const struct answer *a, const char *provider, const char *model,
+    char *out, size_t n)
+{
+	char trail[sizeof(a->trail) + 64];
+	struct buf b;
+	struct json_out w = { &b, false };
+
+	snprintf(trail, sizeof(trail), "%s%s%s:ok", a->trail,
+	    a->trail[0] ? "," : "", provider);
+	buf_init(&b, n - 1);
+	json_open(&w, NULL, '{');
+	json_put(&w, "provider", provider);
+	json_put(&w, "model", model);
+	json_put(&w, "attempts", trail);
+	json_close(&w, '}');
+	snprintf(out, n, "%s", b.failed ? "{}" : buf_str(&b));
+	buf_release(&b);
 }
 
 void

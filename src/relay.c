@@ -7,14 +7,12 @@
 
 #include "answer.h"
 #include "budget.h"
+#include "call.h"
 #include "buf.h"
 #include "config.h"
-#include "demo.h"
 #include "dial.h"
 #include "fault.h"
-#include "fetch.h"
 #include "http.h"
-#include "json.h"
 #include "ledger.h"
 #include "log.h"
 #include "loop.h"
@@ -23,12 +21,8 @@
 #include "seek.h"
 #include "text.h"
 
-#define RELAY_ERROR	(64 * 1024)	/* bytes read of an error's body */
 #define RELAY_EVENT	(1024 * 1024)	/* bytes of one event */
 #define RELAY_JSON	(16 * 1024 * 1024)	/* bytes of a JSON answer */
-#define RELAY_OUT	(24 * 1024 * 1024)	/* what one feed may produce */
-#define RELAY_TAIL_MS	1000	/* for an upstream to end after [DONE] */
-#define RELAY_ERROR_MS	2000	/* for the body of an error to come */
 #define RELAY_SEEN	8	/* limits told by one head */
 
 struct relays {
@@ -47,19 +41,10 @@ struct relay {
 	struct answer		 answer;	/* the client's side */
 	struct seek		 seek;		/* the choice */
 
-	/* the attempt under way */
+	struct call		 call;		/* the attempt under way */
 	size_t			 lane;
 	uint64_t		 lease;		/* 0: none */
 	bool			 again;		/* had its second try */
-	struct fetch		*fetch;
-	struct demo		*demo;
-	struct buf		 sent;		/* its body */
-	int			 status;
-	struct buf		 head;		/* of an error */
-	struct buf		 error;		/* its body */
-	bool			 good;		/* reply is in use */
-	struct reply		 reply;
-	struct buf		 out;		/* for the client, held back */
 
 	bool			 dear;		/* the next try is counted */
 	bool			 wait_room;	/* ASK: waiting for a slot */
@@ -73,17 +58,12 @@ struct relay {
 	int64_t			 began;
 	int64_t			 room;		/* look again; in wait_room */
 	int64_t			 until;		/* all attempts; 0 not called */
-	int64_t			 called;	/* the attempt */
-	int64_t			 share;		/* its part until content */
-	int64_t			 heard;		/* last bytes of the upstream */
 	int64_t			 told;		/* last bytes to the client */
-	int64_t			 due_tail;	/* end after [DONE]; 0 none */
 	int64_t			 first_ms;	/* to first content; -1 */
 };
 
 static void	attempt(struct relay *r, size_t lane);
-static void	failed(struct relay *r, const struct provider_answer *a);
-static void	refused(struct relay *r, enum fault_code net);
+static void	on_failed(void *arg, const struct provider_answer *a);
 static void	clock_set(struct relay *r);
 
 /* ---- what all chats share ---- */
@@ -185,12 +165,12 @@ log_end(struct relay *r, int status)
 	log_int("status", status);
 	if (r->fault.code != FAULT_NONE)
 		log_str("code", fault_word(r->fault.code));
-	if (r->good && r->reply.prompt >= 0) {
-		log_int("tokens_in", r->reply.prompt);
-		log_int("tokens_out", r->reply.completion);
+	if (r->call.good && r->call.reply.prompt >= 0) {
+		log_int("tokens_in", r->call.reply.prompt);
+		log_int("tokens_out", r->call.reply.completion);
 	} else if (r->answer.content) {
 		log_int("tokens_in", r->ask.chat.prompt);
-		log_int("tokens_out", reply_estimate(&r->reply));
+		log_int("tokens_out", reply_estimate(&r->call.reply));
 	}
 	if (r->first_ms >= 0)
 		log_int("first_ms", r->first_ms);
@@ -212,15 +192,15 @@ settle(struct relay *r, bool bad, bool counted, bool free_of_charge)
 
 	if (r->lease == 0)
 		return;
-	if (r->good && r->reply.prompt >= 0) {
-		end.prompt = r->reply.prompt;
-		end.completion = r->reply.completion;
+	if (r->call.good && r->call.reply.prompt >= 0) {
+		end.prompt = r->call.reply.prompt;
+		end.completion = r->call.reply.completion;
 		ledger_learn(r->rs->ledger, r->lane, r->ask.chat.prompt,
 		    end.prompt);
-	} else if (r->good && r->reply.bytes > 0) {
+	} else if (r->call.good && r->call.reply.bytes > 0) {
 		end.prompt = ledger_estimate(r->rs->ledger, r->lane,
 		    r->ask.chat.prompt);
-		end.completion = reply_estimate(&r->reply);
+		end.completion = reply_estimate(&r->call.reply);
 	} else if (free_of_charge) {
 		end.prompt = end.completion = 0;
 	}
@@ -229,34 +209,12 @@ settle(struct relay *r, bool bad, bool counted, bool free_of_charge)
 	r->lease = 0;
 }
 
-/* Drop what belongs to one attempt, from any state. */
-static void
-attempt_end(struct relay *r)
-{
-	if (r->fetch != NULL)
-		fetch_cancel(r->fetch);
-	r->fetch = NULL;
-	if (r->demo != NULL)
-		demo_cancel(r->demo);
-	r->demo = NULL;
-	if (r->good)
-		reply_release(&r->reply);
-	r->good = false;
-	buf_release(&r->head);
-	buf_release(&r->error);
-	buf_clear(&r->out);
-	r->status = 0;
-	r->due_tail = 0;
-}
-
 static void
 relay_free(struct relay *r)
 {
-	attempt_end(r);
+	call_release(&r->call);
 	loop_timer_cancel(r->rs->loop, &r->timer);
 	loop_unpost(r->rs->loop, &r->step);
-	buf_release(&r->sent);
-	buf_release(&r->out);
 	r->rs->live--;
 	free(r->ask.body);
 	seek_release(&r->seek);
@@ -295,7 +253,7 @@ relay_fail(struct relay *r)
 void
 relay_gone(struct relay *r)
 {
-	bool sent = r->status != 0 || r->fetch != NULL || r->demo != NULL;
+	bool sent = call_live(&r->call);
 
 	fault_set(&r->fault, FAULT_NONE, NULL, "the client left");
 	settle(r, false, sent, false);
@@ -364,44 +322,15 @@ on_step(struct loop_task *t)
 
 /* ---- the clocks ---- */
 
-/* Milliseconds until the upstream counts as too slow. A JSON answer comes in
- * one piece when all of it is made, so its first byte may take as long as that
- * of a slow model. */
-static int64_t
-upstream_due(const struct relay *r, bool *first)
-{
-	const struct config_provider *p = provider_of(r);
-	int64_t due;
-
-	*first = !r->good || r->reply.open == 0;
-	if (r->status != 0 && !r->good)
-		return r->heard + RELAY_ERROR_MS;	/* see on_body */
-	if (r->answer.full)
-		return INT64_MAX;
-	if (*first)
-		due = r->called + (model_of(r)->slow ||
-		    r->answer.mode == REPLY_JSON ? 4 : 1) * (int64_t)p->first_ms;
-	else
-		due = r->heard + p->idle_ms;
-	if (r->called + p->total_ms < due)
-		due = r->called + p->total_ms;
-	if (*first && r->called + r->share < due)
-		due = r->called + r->share;
-	return due;
-}
-
 static void
 clock_set(struct relay *r)
 {
 	int64_t due = INT64_MAX, beat;
-	bool first;
 
-	if (r->due_tail != 0)
-		due = r->due_tail;
-	else if (r->wait_room)
+	if (r->wait_room)
 		due = r->room;
-	else if (r->fetch != NULL || r->demo != NULL)
-		due = upstream_due(r, &first);
+	else if (call_live(&r->call))
+		due = call_due(&r->call);
 	beat = r->told + r->rs->cfg->heartbeat_ms;
 	if (r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
 	    !r->answer.full && beat < due)
@@ -412,7 +341,6 @@ clock_set(struct relay *r)
 		(void)loop_timer_set(r->rs->loop, &r->timer, due);
 }
 
-
 static void
 on_clock(struct loop_timer *t)
 {
@@ -420,7 +348,6 @@ on_clock(struct loop_timer *t)
 	    offsetof(struct relay, timer));
 	int64_t now = loop_now(r->rs->loop);
 	struct text_time clock;
-	bool first;
 
 	if (r->wait_again) {
 		r->wait_again = false;
@@ -440,17 +367,8 @@ on_clock(struct loop_timer *t)
 		ask_next(r);
 		return;
 	}
-	if (r->due_tail != 0 && now >= r->due_tail) {
-		relay_done(r);
-		return;
-	}
-	if ((r->fetch != NULL || r->demo != NULL) && r->due_tail == 0 &&
-	    now >= upstream_due(r, &first)) {
-		if (r->status != 0 && !r->good)
-			refused(r, FAULT_NONE);
-		else
-			failed(r, &(struct provider_answer){
-				.net = FAULT_UPSTREAM_TIMEOUT });
+	if (call_live(&r->call) && now >= call_due(&r->call)) {
+		call_late(&r->call);
 		return;
 	}
 	if (r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
@@ -461,222 +379,89 @@ on_clock(struct loop_timer *t)
 	clock_set(r);
 }
 
-/* ---- the upstream's side ---- */
-
-/* Hand on what reply made. The first content decides: from here on the body
- * is not needed again. */
-static void
-pass_on(struct relay *r)
-{
-	if (!r->reply.content && !r->reply.done)
-		return;
-	if (!r->answer.content) {
-		r->answer.content = true;
-		r->first_ms = loop_now(r->rs->loop) - r->called;
-		answer_trail(&r->answer, provider_of(r)->name, "ok");
-		answer_head(&r->answer, provider_of(r)->name, model_of(r)->id);
-		clock_set(r);
-		free(r->ask.body);
-		r->ask.body = NULL;
-	}
-	put(r, &r->out);
-}
+/* ---- one attempt ---- */
 
 static void
-reply_failed(struct relay *r)
-{
-	failed(r, &(struct provider_answer){
-		.status = r->reply.status, .net = r->reply.fault.code,
-		.body = r->reply.error.data, .body_len = r->reply.error.len,
-	});
-}
-
-/* An answer that is an error, as far as it came. */
-static void
-refused(struct relay *r, enum fault_code net)
-{
-	failed(r, &(struct provider_answer){
-		.status = r->status, .net = net,
-		.head = r->head.data, .head_len = r->head.len,
-		.body = r->error.data, .body_len = r->error.len,
-	});
-}
-
-static void
-on_head(void *arg, int status, const char *head, size_t n)
+on_head(void *arg, const char *head, size_t n)
 {
 	struct relay *r = arg;
 	struct quota_seen seen[RELAY_SEEN];
 	struct text_time now;
 	size_t k;
 
-	r->status = status;
-	r->heard = loop_now(r->rs->loop);
 	text_clock(&now);
 	k = provider_observe(provider_of(r), head, n, now.wall, seen,
 	    RELAY_SEEN);
 	if (k > 0)
 		ledger_observe(r->rs->ledger, &now, r->lane, LEDGER_LANE, seen,
 		    k);
-	if (status != 200) {
-		(void)buf_put(&r->head, head, n);
-		clock_set(r);
-		return;
-	}
-	reply_init(&r->reply, &(struct reply_spec){
-		.mode = r->answer.mode, .want_usage = r->ask.chat.want_usage,
-		.relevo = r->ask.tell ? r->relevo : NULL,
-		.max_event = RELAY_EVENT, .max_json = RELAY_JSON,
-	});
-	r->good = true;
-	reply_head(&r->reply, head, n);
-	if (r->reply.failed)
-		reply_failed(r);
+	clock_set(r);
 }
 
+/* The first content decides: from here on the client's body is not needed
+ * again, and there is no way back. */
 static bool
-on_body(void *arg, const char *p, size_t n)
+on_out(void *arg)
 {
 	struct relay *r = arg;
+	bool first = !r->answer.content;
 
-	if (!r->good) {
-		size_t room = r->error.max - r->error.len;
-
-		/* It does not count as heard: some errors never end. */
-		(void)buf_put(&r->error, p, n < room ? n : room);
-		if (n >= room)
-			refused(r, FAULT_NONE);
-		return false;
+	if (first) {
+		r->answer.content = true;
+		r->first_ms = loop_now(r->rs->loop) - r->call.began;
+		answer_trail(&r->answer, provider_of(r)->name, "ok");
+		answer_head(&r->answer, provider_of(r)->name, model_of(r)->id);
+		free(r->ask.body);
+		r->ask.body = NULL;
 	}
-	r->heard = loop_now(r->rs->loop);
-	if (r->due_tail != 0)
-		return false;
-	reply_feed(&r->reply, p, n, &r->out);
-	if (r->reply.failed || r->out.failed) {
-		pass_on(r);
-		reply_failed(r);
-		return false;
-	}
-	pass_on(r);
-	if (r->reply.done) {
-		/* Whole. The upstream gets a moment to end its transfer, so
-		 * that the connection can be used again. */
-		r->due_tail = loop_now(r->rs->loop) + RELAY_TAIL_MS;
+	put(r, &r->call.out);
+	if (first || r->call.tail != 0)
 		clock_set(r);
-	}
 	return r->answer.full;
 }
 
-static const enum fault_code net_fault[] = {
-	[FETCH_OK] = FAULT_NONE,
-	[FETCH_REFUSED] = FAULT_UPSTREAM_REFUSED,
-	[FETCH_TIMEOUT] = FAULT_UPSTREAM_TIMEOUT,
-	[FETCH_CUT] = FAULT_UPSTREAM_CUT,
-	[FETCH_MALFORMED] = FAULT_UPSTREAM_MALFORMED,
-	[FETCH_MEMORY] = FAULT_INTERNAL,
-};
-
 static void
-on_done(void *arg, enum fetch_result result, const char *detail)
+on_whole(void *arg)
 {
-	struct relay *r = arg;
-
-	r->fetch = NULL;
-	r->demo = NULL;
-	if (detail[0] != '\0' && r->due_tail == 0)
-		log_msg(LOG_DEBUG, "upstream", "%s: %s", provider_of(r)->name,
-		    detail);
-	if (r->due_tail != 0) {
-		relay_done(r);
-		return;
-	}
-	if (r->good) {
-		reply_end(&r->reply, result == FETCH_OK, &r->out);
-		pass_on(r);
-		if (r->reply.done)
-			relay_done(r);
-		else
-			reply_failed(r);
-		return;
-	}
-	refused(r, net_fault[result]);
-}
-
-static const struct fetch_events upstream = { on_head, on_body, on_done };
-
-/* ---- one attempt ---- */
-
-static void
-describe(struct relay *r)
-{
-	struct buf b;
-	struct json_out w = { &b, false };
-	char trail[600];
-
-	snprintf(trail, sizeof(trail), "%s%s%s:ok", r->answer.trail,
-	    r->answer.trail[0] ? "," : "", provider_of(r)->name);
-	buf_init(&b, sizeof(r->relevo) - 1);
-	json_open(&w, NULL, '{');
-	json_put(&w, "provider", provider_of(r)->name);
-	json_put(&w, "model", model_of(r)->id);
-	json_put(&w, "attempts", trail);
-	json_close(&w, '}');
-	if (b.failed)
-		strcpy(r->relevo, "{}");
-	else
-		strcpy(r->relevo, buf_str(&b));
-	buf_release(&b);
+	relay_done(arg);
 }
 
 /* The time for an attempt until it gives content: what is left of the time for
  * all, split over those that may still come. */
-static void
-take_share(struct relay *r)
+static int64_t
+share_of(struct relay *r)
 {
 	int64_t more = (int64_t)(r->seek.open - r->seek.next);
+	int64_t now = loop_now(r->rs->loop);
 
 	if (r->until == 0)
-		r->until = r->called + provider_of(r)->total_ms;
+		r->until = now + provider_of(r)->total_ms;
 	if (more > r->seek.route->attempts - r->seek.attempts)
 		more = r->seek.route->attempts - r->seek.attempts;
 	if (!r->seek.route->fallback)
 		more = 0;
-	r->share = budget_share(r->until - r->called, more + 1);
+	return budget_share(r->until - now, more + 1);
 }
 
-/* Call lane: r->lease is held, r->sent is made anew unless this is its second
- * try. */
+/* Call lane: r->lease is held, and the body is made anew unless this is the
+ * lane's second try. */
 static void
 attempt(struct relay *r, size_t lane)
 {
-	struct relays *rs = r->rs;
-	const struct config_lane *l = &rs->cfg->lanes[lane];
-	const struct config_provider *p = &rs->cfg->providers[l->provider];
-	const struct config_model *m = &rs->cfg->models[l->model];
-	bool stream = r->answer.mode != REPLY_JSON;
-
 	r->lane = lane;
-	r->called = r->heard = loop_now(rs->loop);
-	take_share(r);
-	describe(r);
-	if (!r->again) {
-		buf_clear(&r->sent);
-		if (provider_body(p, m, &r->ask.chat, r->ask.body, r->ask.len,
-		    stream, &r->sent) != 0)
-			goto fail;
-	}
-	if (p->demo)
-		r->demo = demo_fetch(rs->loop, m->id, r->sent.data,
-		    r->sent.len, stream, &upstream, r);
+	answer_who(&r->answer, provider_of(r)->name, model_of(r)->id, r->relevo,
+	    sizeof(r->relevo));
+	if ((r->again || call_write(&r->call, provider_of(r), model_of(r),
+	    &r->ask.chat, r->ask.body, r->ask.len, r->answer.mode) == 0) &&
+	    call_start(&r->call, lane, &(struct reply_spec){
+		.mode = r->answer.mode, .want_usage = r->ask.chat.want_usage,
+		.relevo = r->ask.tell ? r->relevo : NULL,
+		.max_event = RELAY_EVENT, .max_json = RELAY_JSON,
+	    }, share_of(r)) == 0)
+		clock_set(r);
 	else
-		r->fetch = dial_fetch(rs->dial, lane, r->sent.data,
-		    r->sent.len, &upstream, r);
-	if (r->fetch == NULL && r->demo == NULL)
-		goto fail;
-	clock_set(r);
-	return;
-fail:
-	failed(r, &(struct provider_answer){ .net = FAULT_INTERNAL });
+		on_failed(r, &(struct provider_answer){
+			.net = FAULT_INTERNAL });
 }
 
 static void
@@ -701,29 +486,12 @@ bar(struct relay *r, const struct provider_verdict *v)
 	seek_note(&r->seek, &(struct quota_answer){ v->reason, v->until });
 }
 
-/* Take out the member that the provider does not know; once more. */
-static bool
-strip(struct relay *r, const char *member)
-{
-	struct buf b;
-	bool ok;
-
-	buf_init(&b, r->sent.max);
-	ok = provider_strip(r->sent.data, r->sent.len, member, &b) == 0;
-	if (ok) {
-		buf_release(&r->sent);
-		r->sent = b;
-	} else {
-		buf_release(&b);
-	}
-	return ok;
-}
-
 /* The attempt came to nothing, in whatever way. Before content the next lane
  * is tried in silence; after it the client is told. */
 static void
-failed(struct relay *r, const struct provider_answer *a)
+on_failed(void *arg, const struct provider_answer *a)
 {
+	struct relay *r = arg;
 	struct provider_verdict v;
 	struct text_time now;
 	char word[24];
@@ -751,10 +519,11 @@ failed(struct relay *r, const struct provider_answer *a)
 		return;
 	}
 	if ((v.action == PROVIDER_SAME || v.action == PROVIDER_STRIP) &&
-	    !r->again && (v.action == PROVIDER_SAME || strip(r, v.strip))) {
+	    !r->again && (v.action == PROVIDER_SAME ||
+	    call_strip(&r->call, v.strip) == 0)) {
 		/* A call of its own for the provider, so a lease of its own. */
 		settle(r, false, provider_of(r)->counts_failures, true);
-		attempt_end(r);
+		call_drop(&r->call);
 		r->again = r->wait_again = true;
 		(void)loop_timer_set(r->rs->loop, &r->timer,
 		    loop_now(r->rs->loop) + v.wait_ms);
@@ -763,7 +532,7 @@ failed(struct relay *r, const struct provider_answer *a)
 	answer_trail(&r->answer, provider_of(r)->name, word);
 	settle(r, v.breaker, provider_of(r)->counts_failures,
 	    a->net != FAULT_UPSTREAM_TIMEOUT && a->net != FAULT_UPSTREAM_CUT);
-	attempt_end(r);
+	call_drop(&r->call);
 	r->again = false;
 	if (v.action == PROVIDER_LARGER && model_of(r)->context > r->seek.larger)
 		r->seek.larger = model_of(r)->context;
@@ -777,6 +546,9 @@ failed(struct relay *r, const struct provider_answer *a)
 	}
 	loop_post(r->rs->loop, &r->step);
 }
+
+static const struct call_events events = { on_head, on_out, on_whole,
+    on_failed };
 
 /* ---- from outside ---- */
 
@@ -805,10 +577,7 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 	r->began = r->told = loop_now(rs->loop);
 	r->first_ms = -1;
 	r->fault.retry_ms = -1;
-	buf_init(&r->sent, ask->len + 64 * 1024);
-	buf_init(&r->head, RELAY_ERROR);
-	buf_init(&r->error, RELAY_ERROR);
-	buf_init(&r->out, RELAY_OUT);
+	call_init(&r->call, rs->loop, rs->dial, ask->len, &events, r);
 	rs->live++;
 	/* Not from here: the front has not stored r yet when sink->end comes. */
 	loop_post(rs->loop, &r->step);
@@ -825,10 +594,9 @@ relay_drained(struct relay *r)
 	if (!r->answer.full)
 		return;
 	r->answer.full = false;
-	r->heard = r->told = loop_now(r->rs->loop);
-	clock_set(r);
-	if (r->fetch != NULL)
-		fetch_resume(r->fetch);
-	else if (r->demo != NULL)
-		demo_resume(r->demo);
+	r->told = loop_now(r->rs->loop);
+	/* The clocks are set after it: it may end us. */
+	(void)loop_timer_set(r->rs->loop, &r->timer, r->told);
+	if (r->call.paused)
+		call_resume(&r->call);
 }
