@@ -112,6 +112,7 @@ help:
 .PHONY: all cgi-bin unit mock demo check check-sdk deps deps-run deps-check layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
+	@mkdir -p cgi-bin
 	@cp -f $(BUILD)/relevo cgi-bin/relevo.fcgi.new
 	@mv -f cgi-bin/relevo.fcgi.new cgi-bin/relevo.fcgi
 	@ln -f cgi-bin/relevo.fcgi cgi-bin/relevo.cgi
