@@ -72,13 +72,17 @@ mock: $(BUILD)/mock/mock $(BUILD)/load/load
 # ---- what a person types ----
 
 # The page, the program and a web server on 127.0.0.1:$${PORT:-3000}.
-demo: deps-run
+demo: deps-run vendor
 	@$(MAKE) --no-print-directory all
 	@sh conf/demo.sh
 
 # All tests. Ends with `N passed, N failed`.
 check: deps-check
 	@MAKE="$(MAKE)" sh tests/run.sh
+
+# The page's libraries from npm; without them it is plain.
+vendor:
+	@sh conf/vendor.sh
 
 # The JavaScript SDKs against the program; part of `make check`.
 check-sdk: deps-check
@@ -102,6 +106,7 @@ help:
 	@echo 'make demo       install what is missing, serve http://127.0.0.1:3000'
 	@echo 'make check      install what is missing, run all tests'
 	@echo 'make check-sdk  the JavaScript SDKs against the program'
+	@echo 'make vendor     fetch the libraries of the page (npm)'
 	@echo 'make unit       build the unit tests'
 	@echo 'make deps       install the Debian packages that are missing'
 	@echo 'make install    with PREFIX and DESTDIR'
@@ -109,7 +114,7 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk deps deps-run deps-check layers \
+.PHONY: all cgi-bin unit mock demo check check-sdk vendor deps deps-run deps-check layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin

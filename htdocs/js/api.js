@@ -1,4 +1,4 @@
-/* api: the gateway as the page sees it: three calls, and the reader of its
+/* api: the gateway as the page sees it: its few calls, and the reader of its
  * event streams. Knows nothing of the document, the language or the device. */
 
 /* Beside this file's folder, so the page works below any path. */
@@ -317,23 +317,42 @@ async function request(route, token, options) {
 	}
 }
 
-/* Ask; the steps of readChat. */
-export async function* chat({ messages, model, token, signal }) {
-	const body = JSON.stringify({ messages, model, stream: true,
-	    stream_options: { include_usage: true } });
+/* What is posted. params: sampling settings, sent as they are. */
+export function question({ messages, model, params = {} }) {
+	return { model, messages, ...params, stream: true,
+	    stream_options: { include_usage: true } };
+}
 
+/* Ask; the steps of readChat. */
+export async function* chat({ token, signal, ...asked }) {
 	yield* readChat(await request("chat", token, { method: "POST", signal,
-	    body, headers: { "Content-Type": "application/json",
+	    body: JSON.stringify(question(asked)),
+	    headers: { "Content-Type": "application/json",
 	    Accept: "text/event-stream" } }));
 }
 
-async function getJson(route, token, anyStatus) {
+/* The same as a command of the shell. The token is not in it. */
+export function curl(asked, token) {
+	const quote = (s) => "'" + s.replaceAll("'", "'\\''") + "'";
+
+	return ["curl -N " + quote(url("chat").href),
+	    "-H 'Content-Type: application/json'",
+	    ...(token ? ["-H \"Authorization: Bearer $RELEVO_TOKEN\""] : []),
+	    "-d " + quote(JSON.stringify(question(asked)))].join(" \\\n  ");
+}
+
+async function getJson(route, token, anyStatus = false) {
 	const response = await request(route, token,
 	    { headers: { Accept: "application/json" } });
 
 	if (!response.ok && !anyStatus)
 		throw await failureFrom(response);
+	return objectOf(response);
+}
+
+async function objectOf(response) {
 	const body = parseJson(await response.text().catch(() => ""));
+
 	if (body === null || typeof body !== "object")
 		throw new Failure("http", response.statusText,
 		    { status: response.status });
@@ -342,7 +361,7 @@ async function getJson(route, token, anyStatus) {
 
 /* {models: [...], aliases: [...]}; both always lists. */
 export async function models(token) {
-	const body = await getJson("models", token, false);
+	const body = await getJson("models", token);
 
 	return { models: Array.isArray(body.models) ? body.models : [],
 	    aliases: Array.isArray(body.aliases) ? body.aliases : [] };
@@ -351,4 +370,31 @@ export async function models(token) {
 /* {status, ready, state, demo, ...}, whatever the HTTP status. */
 export function health(token) {
 	return getJson("health", token, true);
+}
+
+/* {body, etag}; body is null when nothing changed since etag. */
+export async function usage(token, etag = null) {
+	const response = await request("usage?history=1", token, { headers: {
+	    Accept: "application/json",
+	    ...(etag === null ? {} : { "If-None-Match": etag }) } });
+
+	if (response.status === 304)
+		return { body: null, etag };
+	if (!response.ok)
+		throw await failureFrom(response);
+	return { body: await objectOf(response),
+	    etag: response.headers.get("etag") };
+}
+
+/* Who would answer a question to model now: {model, strategy, order}; null
+ * from a gateway that does not tell. */
+export async function route(token, model) {
+	try {
+		return await getJson("route?model=" + encodeURIComponent(model),
+		    token);
+	} catch (e) {
+		if (e.status === 404 && e.code !== "model_not_found")
+			return null;
+		throw e;
+	}
 }

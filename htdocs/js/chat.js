@@ -1,116 +1,152 @@
-/* chat: the conversation on the page: its turns, the one request under way,
- * what is announced, and where the view stands. */
+/* chat: which conversation is shown, which ones are under way, what is
+ * announced, and where the view stands. */
 
-import * as api from "./api.js";
+import * as talks from "./talks.js";
 import { t } from "./i18n.js";
-import { Turn } from "./turn.js";
-
-/* Turns as the API wants them. A question that got no answer is joined to the
- * next one: some providers refuse two user messages in a row. */
-export function messagesOf(turns) {
-	const out = [];
-
-	for (const { question, a } of turns) {
-		if (out.at(-1)?.role === "user")
-			out.at(-1).content += "\n\n" + question;
-		else
-			out.push({ role: "user", content: question });
-		if (a.over && a.text !== "")
-			out.push({ role: "assistant", content: a.text });
-	}
-	return out;
-}
+import { freshTalk, Talk } from "./talk.js";
+import * as api from "./api.js";
 
 export class Chat {
 	/* log: the list; scroller: what scrolls; live: the element that screen
-	 * readers read; ask(): {model, token} now; on: {busy(bool),
-	 * stuck(bool), settled(failure or null), token(), size(n)}. */
+	 * readers read; ask(): {model, token, system, params} now; on:
+	 * {busy(bool), stuck(bool), over(failure or null), token(), size(n),
+	 * saved(head), shown(id), full()}. */
 	constructor({ log, scroller, live, ask, on }) {
 		this.log = log;
 		this.scroller = scroller;
 		this.live = live;
 		this.ask = ask;
 		this.on = on;
-		this.turns = [];
-		this.abort = null;	/* of the request under way */
 		this.stuck = true;	/* the view follows the end */
+		this.running = new Map();	/* id -> Talk under way */
+		this.talk = this.make(freshTalk());
+		this.log.append(this.talk.node);
 		scroller.addEventListener("scroll", () => this.scrolled(),
 		    { passive: true });
 		new ResizeObserver(() => this.follow()).observe(scroller);
+		new ResizeObserver(() => this.follow()).observe(log);
 	}
 
 	get busy() {
-		return this.abort !== null;
+		return this.talk.busy;
 	}
 
-	send(question) {
-		if (this.busy || question.trim() === "")
-			return;
-		const turn = new Turn(question.trim(), {
-			again: (which) => this.again(which),
+	make(record) {
+		return new Talk(record, this.ask, {
+			save: (talk) => this.save(talk),
+			busy: (talk) => this.changed(talk),
+			over: (talk, turn, how) => this.over(talk, turn, how),
+			grown: (talk) => talk === this.talk && this.follow(),
 			token: () => this.on.token(),
-			grown: () => this.follow(),
+			size: (talk) => talk === this.talk &&
+			    this.on.size(talk.turns.length),
 		});
-		this.turns.push(turn);
-		this.log.append(turn.node);
-		this.run(turn);
 	}
 
-	/* Only the last answer can be made anew: the later ones stand on it. */
-	again(turn) {
-		if (this.busy || turn !== this.turns.at(-1))
-			return;
-		turn.begin();
-		this.run(turn);
+	/* Show the conversation id (null: a new one). False: there is none. */
+	async open(id) {
+		if (id !== null && id === this.talk.record.id)
+			return true;
+		const record = id === null || this.running.has(id) ? null :
+		    await talks.get(id);
+
+		if (id !== null && record === null && !this.running.has(id))
+			return false;
+		if (!this.talk.busy)
+			this.talk.drop();
+		this.talk = this.running.get(id) ??
+		    this.make(record ?? freshTalk());
+		this.log.replaceChildren(this.talk.node);
+		this.live.textContent = "";
+		this.on.size(this.talk.turns.length);
+		this.on.busy(this.talk.busy);
+		this.on.shown(id);
+		this.toEnd();
+		return true;
+	}
+
+	send(text, images) {
+		this.talk.send(text, images);
+		this.toEnd();
 	}
 
 	stop() {
-		this.abort?.abort();
+		this.talk.stop();
 	}
 
-	clear() {
-		this.stop();
-		for (const turn of this.turns)
-			turn.drop();
-		this.turns = [];
-		this.log.replaceChildren();
-		this.live.textContent = "";
-		this.toEnd();
-		this.on.size(0);
+	/* The last question, to be edited. */
+	edit() {
+		if (!this.busy)
+			this.talk.turns.at(-1)?.edit();
 	}
 
-	async run(turn) {
-		const abort = this.abort = new AbortController();
-		let how = null;
+	changed(talk) {
+		const { id } = talk.record;
 
-		this.on.size(this.turns.length);
-		this.on.busy(true);
-		this.toEnd();
-		try {
-			for await (const s of api.chat({ ...this.ask(),
-			    messages: messagesOf(this.turns),
-			    signal: abort.signal }))
-				turn.step(s);
-		} catch (e) {
-			how = abort.signal.aborted ? "stopped" :
-			    e instanceof api.Failure ? e :
-			    new api.Failure("page", String(e));
+		if (talk.busy)
+			this.running.set(id, talk);
+		else
+			this.running.delete(id);
+		if (talk === this.talk) {
+			this.on.busy(talk.busy);
+			if (talk.busy)
+				this.toEnd();
 		}
-		if (this.abort === abort) {
-			this.abort = null;
-			this.on.busy(false);
+	}
+
+	async save(talk) {
+		const { id, title, at } = talk.record;
+
+		/* it was deleted meanwhile */
+		if (talk.gone)
+			return;
+		this.on.saved({ id, title, at });
+		if (!await talks.put(structuredClone(talk.record)))
+			this.on.full();
+	}
+
+	async rename(id, title) {
+		const talk = this.talk.record.id === id ? this.talk :
+		    this.running.get(id);
+		const record = talk?.record ?? await talks.get(id);
+
+		if (record === null)
+			return;
+		record.title = title;
+		record.named = true;
+		await talks.put(structuredClone(record));
+		this.on.saved({ id, title, at: record.at });
+	}
+
+	/* What it was, for those who want it back. */
+	async remove(id) {
+		const talk = this.running.get(id) ??
+		    (this.talk.record.id === id ? this.talk : null);
+		const record = talk?.record ?? await talks.get(id);
+
+		if (talk !== null) {
+			talk.gone = true;
+			talk.drop();
+			this.running.delete(id);
 		}
-		if (!this.turns.includes(turn))
-			return;		/* a new chat was begun meanwhile */
-		turn.end(how);
-		this.announce(turn, how);
-		this.on.settled(how instanceof api.Failure ? how : null);
+		await talks.remove(id);
+		if (this.talk === talk && talk !== null)
+			await this.open(null);
+		return record;
+	}
+
+	over(talk, turn, how) {
+		if (talk.gone)
+			return;
+		if (talk === this.talk)
+			this.announce(turn, how);
+		this.on.over(how instanceof api.Failure ? how : null);
 	}
 
 	/* Whole messages only: read token by token, a stream is noise. */
 	announce(turn, how) {
 		const text = how === "stopped" ? t("say.stopped") :
-		    how !== null ? t("say.failed", { text: turn.told }) :
+		    how !== "whole" ? t("say.failed", { text: turn.told }) :
 		    t("say.answer", { who: turn.a.provider ?? "relevo",
 			text: turn.a.text });
 

@@ -32,6 +32,40 @@ export function icon(name) {
 	return svg;
 }
 
+/* Write text into node, if it is another one: what did not change is not
+ * touched. */
+export function put(node, text) {
+	if (node.textContent !== text)
+		node.textContent = text;
+}
+
+const kept = new WeakMap();	/* parent -> Map of key -> view */
+
+/* The children of parent are one for each item, in this order: views {node,
+ * set(item)} made by make(item) and kept under keyOf(item). */
+export function keep(parent, items, keyOf, make) {
+	const had = kept.get(parent) ?? new Map();
+	const now = new Map();
+
+	for (const item of items) {
+		const key = keyOf(item);
+		const view = had.get(key) ?? now.get(key) ?? make(item);
+
+		view.set(item);
+		now.set(key, view);
+	}
+	for (const [key, view] of had)
+		if (!now.has(key))
+			view.node.remove();
+	let at = parent.firstChild;
+	for (const { node } of now.values())
+		if (node === at)
+			at = at.nextSibling;
+		else
+			parent.insertBefore(node, at);
+	kept.set(parent, now);
+}
+
 /* True if text is on the clipboard now. navigator.clipboard is there on https
  * and localhost only; a gateway in a home network has neither. */
 export async function copy(text) {

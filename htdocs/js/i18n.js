@@ -37,9 +37,31 @@ export function t(key, vars = {}) {
 	    Object.hasOwn(vars, name) ? written(vars[name]) : all);
 }
 
-export function number(n) {
+/* short: 12K for 12,000. */
+export function number(n, short = false) {
 	return new Intl.NumberFormat(lang, { maximumFractionDigits:
-	    Math.abs(n) < 10 ? 2 : Math.abs(n) < 100 ? 1 : 0 }).format(n);
+	    Math.abs(n) < 10 ? 2 : Math.abs(n) < 100 ? 1 : 0,
+	    notation: short && Math.abs(n) >= 10000 ? "compact" :
+	    "standard" }).format(n);
+}
+
+/* The local day, 2026-11-21. */
+export function day(date) {
+	const two = (n) => String(n).padStart(2, "0");
+
+	return date.getFullYear() + "-" + two(date.getMonth() + 1) + "-" +
+	    two(date.getDate());
+}
+
+/* The hour, or the day (days are those of UTC: the gateway counts so). */
+export function when(at, unit) {
+	const d = new Date(at);
+
+	if (unit === "days")
+		return new Intl.DateTimeFormat(lang, { month: "short",
+		    day: "numeric", timeZone: "UTC" }).format(d);
+	return new Intl.DateTimeFormat(lang, { weekday: "short",
+	    hour: "numeric", minute: "2-digit" }).format(d);
 }
 
 /* 14:32 today, else with the day. */
@@ -63,17 +85,20 @@ export function duration(ms) {
 		return s + " s";
 	if (s < 3600)
 		return Math.floor(s / 60) + " min " + two(s % 60) + " s";
-	return Math.floor(s / 3600) + " h " +
-	    two(Math.floor(s % 3600 / 60)) + " min";
+	if (s < 86400)
+		return Math.floor(s / 3600) + " h " +
+		    two(Math.floor(s % 3600 / 60)) + " min";
+	return Math.floor(s / 86400) + " d " + Math.floor(s % 86400 / 3600) +
+	    " h";
 }
 
 function put(node, attr, key, vars) {
 	const text = t(key, vars);
 
-	if (attr === "")
-		node.textContent = text;
-	else
+	if (attr !== "")
 		node.setAttribute(attr, text);
+	else if (node.textContent !== text)
+		node.textContent = text;
 }
 
 /* Say key in node (its text, or the attribute attr), now and after every
@@ -104,7 +129,7 @@ export function speak(l) {
 	for (const node of document.querySelectorAll("[data-said]"))
 		for (const [attr, [key, vars]] of bound.get(node) ?? [])
 			put(node, attr, key, vars);
-	document.title = t("page.title");
+	document.dispatchEvent(new Event("spoken"));
 }
 
 export function start(l) {

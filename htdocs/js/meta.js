@@ -5,13 +5,14 @@ import { say } from "./i18n.js";
 
 const HUES = 6;
 
-/* The same provider has the same colour everywhere. */
-function hueOf(name) {
+/* The same provider has the same colour everywhere; with this factor those that
+ * are common have different ones. */
+export function hueOf(name) {
 	let h = 0;
 
 	for (const c of name)
-		h = (h * 31 + c.codePointAt(0)) >>> 0;
-	return "hue-" + h % HUES;
+		h = (Math.imul(h, 1697) + c.codePointAt(0)) >>> 0;
+	return "hue-" + (h >>> 8) % HUES;
 }
 
 /* "groq 429 → cerebras": what answered stands alone, what failed with why. */
@@ -39,7 +40,7 @@ function path(attempts) {
 /* Tokens a second while they came. Answers that arrive at once say nothing
  * about speed; without a usage count four characters are taken for a token. */
 export function rateOf(a) {
-	const s = (a.lastAt - a.firstAt) / 1000;
+	const s = a.spanMs / 1000;
 	const counted = a.usage?.completion > 0;
 	const tokens = counted ? a.usage.completion : a.chars / 4;
 
@@ -66,9 +67,9 @@ export function paint(line, a) {
 		parts.push(el("span", { class: "model" }, a.model));
 	if (a.attempts.length > 1 || (!a.provider && a.attempts.length > 0))
 		parts.push(path(a.attempts));
-	if (a.firstAt !== null)
-		add("meta.first", { s: (a.firstAt - a.sentAt) / 1000 });
-	const r = a.over ? rateOf(a) : null;
+	if (a.firstMs !== null)
+		add("meta.first", { s: a.firstMs / 1000 });
+	const r = a.end !== "" ? rateOf(a) : null;
 	if (r !== null)
 		add(r.about ? "meta.rate.about" : "meta.rate", { n: r.rate });
 	if (Number.isFinite(a.usage?.prompt) &&

@@ -1,48 +1,28 @@
-/* rich: an answer's text in the document, as it grows: paragraphs, inline code,
- * bold, and code blocks with a button that copies them. */
+/* rich: an answer's text in the document, as it grows: by markdown.js if its
+ * libraries are there, else paragraphs, code blocks, inline code and bold. */
 
+import { Code } from "./code.js";
 import { Fences, inline } from "./fences.js";
-import { copy, el, icon } from "./dom.js";
-import { say } from "./i18n.js";
+import { el } from "./dom.js";
+import { Markdown } from "./markdown.js";
+import { markdown } from "./vendor.js";
 
-/* A button that copies text(), and says for a moment that it did. small: no
- * label to be seen. */
-export function copyButton(label, text, small = false) {
-	const button = el("button", { type: "button", class: "quiet" },
-	    icon("copy"));
-	const name = el("span", { class: small && "offscreen" });
-	let timer = 0;
-
-	say(name, label);
-	say(button, label, {}, "title");
-	button.append(name);
-	button.addEventListener("click", async () => {
-		if (!await copy(text()))
-			return;
-		clearTimeout(timer);
-		button.classList.add("done");
-		button.firstChild.replaceWith(icon("check"));
-		say(name, "answer.copied");
-		timer = setTimeout(() => {
-			button.classList.remove("done");
-			button.firstChild.replaceWith(icon("copy"));
-			say(name, label);
-		}, 1600);
-	});
-	return button;
-}
-
-export class Rich {
+/* As fences.js finds it. */
+class Plain {
 	constructor(root) {
 		this.root = root;
 		this.node = null;	/* the text node that grows */
 		this.block = null;
-		this.isCode = false;
+		this.box = null;	/* the code block that grows */
 		this.fences = new Fences(this);
 	}
 
 	push(text) {
 		this.fences.push(text);
+	}
+
+	draw() {
+		return true;
 	}
 
 	end() {
@@ -53,8 +33,7 @@ export class Rich {
 
 	open() {
 		this.node = document.createTextNode("");
-		this.block = el("p", {}, this.node);
-		this.isCode = false;
+		this.block = el("p", { class: "plain" }, this.node);
 		this.root.append(this.block);
 	}
 
@@ -63,38 +42,78 @@ export class Rich {
 	}
 
 	openCode(lang) {
-		const node = document.createTextNode("");
-		const name = el("span", { class: "lang" });
-		const pre = el("pre", { tabindex: "0", role: "region" },
-		    el("code", {}, node));
-
-		if (lang !== "")
-			name.textContent = lang;
-		else
-			say(name, "code.label");
-		say(pre, "code.label", {}, "aria-label");
-		this.node = node;
-		this.block = el("div", { class: "code" },
-		    el("div", { class: "code-head" }, name,
-			copyButton("code.copy", () => node.data)), pre);
-		this.isCode = true;
-		this.root.append(this.block);
+		this.box = new Code(lang);
+		this.root.append(this.box.node);
 	}
 
 	code(s) {
-		this.node.appendData(s);
+		this.box.append(s);
 	}
 
 	/* Only a whole paragraph can tell its marks from stray ones. */
 	close() {
-		if (!this.isCode) {
-			const parts = inline(this.node.data);
-
-			if (parts.some((p) => p.kind !== "text"))
-				this.block.replaceChildren(...parts.map((p) =>
-				    p.kind === "text" ? p.text :
-				    el(p.kind, {}, p.text)));
+		if (this.box !== null) {
+			this.box.close();
+			this.box = null;
+			return;
 		}
+		const parts = inline(this.node.data);
+
+		if (parts.some((p) => p.kind !== "text"))
+			this.block.replaceChildren(...parts.map((p) =>
+			    p.kind === "text" ? p.text :
+			    el(p.kind, {}, p.text)));
 		this.node = this.block = null;
+	}
+}
+
+let libs;	/* undefined: not known yet */
+
+/* Once, before the first text: the libraries, or null. */
+export async function ready() {
+	libs ??= await markdown();
+}
+
+export class Rich {
+	constructor(root) {
+		this.root = root;
+		this.how = libs ? new Markdown(this.root, libs) :
+		    new Plain(this.root);
+	}
+
+	push(text) {
+		this.how.push(text);
+	}
+
+	/* False: there is more to show, call again. */
+	draw() {
+		let shown = true;
+
+		this.guarded(() => { shown = this.how.draw(); });
+		return shown;
+	}
+
+	end() {
+		if (!this.guarded(() => this.how.end()))
+			this.how.end();
+	}
+
+	/* What the parser cannot take (ten thousand quotes in each other) is
+	 * shown as it came. False if so. */
+	guarded(work) {
+		try {
+			work();
+			return true;
+		} catch (e) {
+			if (!(this.how instanceof Markdown))
+				throw e;
+			console.info("relevo: shown as plain text: " + e);
+			const { all } = this.how;
+
+			this.root.replaceChildren();
+			this.how = new Plain(this.root);
+			this.how.push(all);
+			return false;
+		}
 	}
 }

@@ -13,32 +13,31 @@ export function headline(f) {
 	return [has("error." + f.code) ? "error." + f.code : "error.any", {}];
 }
 
-/* Count down in node; done() when it is over. Returns what ends it early. */
-function countdown(node, ms, done) {
-	const due = performance.now() + ms;
+/* Count down in node to due (of Date.now()); done() when it is over. Returns
+ * what ends it early. */
+function countdown(node, due, done) {
 	let timer = 0;
 	const tick = () => {
-		const left = due - performance.now();
+		const left = due - Date.now();
 
-		if (left <= 0 || !node.isConnected && timer !== 0) {
+		if (left <= 0) {
 			clearInterval(timer);
-			if (left <= 0) {
-				say(node, "wait.over");
-				done();
-			}
+			say(node, "wait.over");
+			done();
 			return;
 		}
 		say(node, "wait.in", { time: duration(left) });
 	};
 
-	tick();
 	timer = setInterval(tick, 1000);
+	tick();
 	return () => clearInterval(timer);
 }
 
-/* The box of a failure. retry and token (may be null) are what its buttons do;
- * cut: there is text above that is not whole. {node, text, stop}. */
-export function trouble(f, { cut, retry, token }) {
+/* The box of a failure f (an answer's). retry, more and token (these two may be
+ * null) are what its buttons do; cut: there is text above that is not whole.
+ * {node, text, stop}. */
+export function trouble(f, { cut, retry, more, token }) {
 	const [key, vars] = headline(f);
 	const box = el("div", { class: cut ? "trouble cut" : "trouble" });
 	const body = el("div", { class: "trouble-body" });
@@ -71,14 +70,17 @@ export function trouble(f, { cut, retry, token }) {
 		row.prepend(say(el("button", { type: "button", class: "button",
 		    onclick: token }), "note.token.enter"));
 	}
-	if (f.retryMs !== null && f.retryMs > 0) {
+	if (more)
+		row.append(say(el("button", { type: "button",
+		    class: "button second", onclick: more }), "answer.more"));
+	if (f.retryAt > 0) {
 		const wait = el("span", { class: "wait" });
 
 		/* It may be pressed early all the same: another model may
 		 * have room. */
 		again.classList.add("second");
 		row.append(wait);
-		stop = countdown(wait, f.retryMs,
+		stop = countdown(wait, f.retryAt,
 		    () => again.classList.remove("second"));
 	}
 	body.append(row);

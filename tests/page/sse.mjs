@@ -1,21 +1,27 @@
 /* The reader of event streams and the page's other pure parts, by node --test
- * (no browser, nothing to install). The modules are read as text: they are ES
- * modules named .js for the browser, which older nodes take for CommonJS. */
+ * (no browser, nothing to install). The modules are copied: they are ES modules
+ * named .js for the browser, which older nodes take for CommonJS. */
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { test } from "node:test";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
-async function load(name) {
-	const file = new URL("../../htdocs/js/" + name, import.meta.url);
+const top = new URL("../../", import.meta.url);
+const copy = await mkdtemp(join(tmpdir(), "relevo-page."));
 
-	return import("data:text/javascript;base64," +
-	    await readFile(file, "base64"));
-}
+await cp(new URL("htdocs/js/", top), copy, { recursive: true });
+await writeFile(join(copy, "package.json"), "{\"type\":\"module\"}");
+after(() => rm(copy, { recursive: true }));
 
-const { Failure, SseParser, parseAttempts, parseRetry, readChat } =
+const load = (name) => import(pathToFileURL(join(copy, name)));
+
+const { Failure, SseParser, curl, parseAttempts, parseRetry, readChat } =
     await load("api.js");
 const { Fences, inline } = await load("fences.js");
+const { messagesOf, titleOf } = await load("talk.js");
 const { words } = await load("words.js");
 
 const bytes = (text) => new TextEncoder().encode(text);
@@ -355,4 +361,74 @@ test("both languages say the same things", () => {
 		assert.notEqual(words.es[key].trim(), "", key);
 		assert.deepEqual(names(words.es[key]), names(text), key);
 	}
+});
+
+test("every phrase that the page asks for is there, and is asked for",
+    async () => {
+	const files = (await readdir(copy)).filter((f) => f.endsWith(".js") &&
+	    !["en.js", "es.js"].includes(f));
+	const text = (await Promise.all([...files.map((f) =>
+	    readFile(join(copy, f), "utf8")),
+	    readFile(new URL("htdocs/index.html", top), "utf8")])).join("\n");
+	const made = new RegExp("^(error|reason|window|source|strategy|can|" +
+	    "keys|history)\\.");
+
+	for (const [, key] of text.matchAll(/data-t[a-z-]*="(\w+\.[\w.]+)"/g))
+		assert.ok(Object.hasOwn(words.en, key), key);
+	for (const [, key] of text.matchAll(
+	    /\b(?:say|t|note|tell|toast)\((?:[^"()]*, )?"([a-z]+\.[\w.]+)"/g))
+		assert.ok(Object.hasOwn(words.en, key), key);
+	for (const key of Object.keys(words.en))
+		assert.ok(made.test(key) || text.includes("\"" + key + "\""),
+		    key + " is used nowhere");
+});
+
+/* ---- what is asked ---- */
+
+const turn = (text, answer, images = []) => ({ text, images, shown: 0,
+    answers: answer === null ? [] : [{ end: "whole", text: answer }] });
+
+test("turns as messages", () => {
+	assert.deepEqual(messagesOf([turn("a", "b"), turn("c", null)], "s"), [
+		{ role: "system", content: "s" }, { role: "user", content: "a" },
+		{ role: "assistant", content: "b" },
+		{ role: "user", content: "c" } ]);
+	/* no two users in a row, whatever they carry */
+	assert.deepEqual(messagesOf([turn("a", ""), turn("b", null)]),
+	    [{ role: "user", content: "a\n\nb" }]);
+	assert.deepEqual(messagesOf([turn("a", ""),
+	    turn("", null, ["data:x"])]), [{ role: "user", content: [
+		{ type: "text", text: "a" },
+		{ type: "image_url", image_url: { url: "data:x" } } ] }]);
+	/* one that is under way is not part of the question */
+	assert.deepEqual(messagesOf([{ ...turn("a", "half"), answers:
+	    [{ end: "", text: "half" }] }]), [{ role: "user", content: "a" }]);
+});
+
+test("titles", () => {
+	assert.equal(titleOf("  one\ttwo\nthree"), "one two");
+	assert.equal(titleOf("x".repeat(99)).length, 58);
+	assert.equal(titleOf(""), "");
+});
+
+test("curl: a shell reads it as it was meant, and sees no token", () => {
+	const text = curl({ model: "m", messages: [{ role: "user",
+	    content: "it's $HOME `x`" }], params: { seed: 1 } }, "secret");
+
+	assert.ok(!text.includes("secret"));
+	assert.ok(text.includes("$RELEVO_TOKEN"));
+	assert.ok(text.includes("it'\\''s $HOME `x`"));
+	assert.ok(text.includes("\"seed\":1"));
+});
+
+test("the page and the web server name the same policy", async () => {
+	const page = await readFile(new URL("htdocs/index.html", top), "utf8");
+	const conf = await readFile(new URL("conf/lighttpd.conf", top), "utf8");
+	const [, meta] = /Security-Policy" content="([^"]+)"/.exec(page);
+	const [, header] = /Security-Policy" => "([^"]+)"/.exec(conf);
+
+	/* a page cannot say this of itself */
+	assert.equal(header.replace(" frame-ancestors 'none';", ""), meta);
+	assert.ok(header.includes("frame-ancestors 'none'"));
+	assert.doesNotMatch(page, /<script>|<style|\son\w+=|\sstyle=|https?:/);
 });

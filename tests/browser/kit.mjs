@@ -1,0 +1,172 @@
+// kit: what the browser tests share: the servers, a browser, and pages that
+// fail their test by anything they should not do.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const axe = readFileSync(createRequire(import.meta.url)
+	.resolve('axe-core/axe.min.js'), 'utf8');
+
+export const OUT = here('out');
+mkdirSync(OUT, { recursive: true });
+
+// -- The servers --------------------------------------------------------------
+
+const servers = [];
+
+/** serve.bash in a mode, until close(): { url, mock, token }. */
+export async function serve(mode = '') {
+	const child = spawn('bash', [here('serve.bash'), mode],
+		{ stdio: ['pipe', 'pipe', 'inherit'] });
+	const ended = new Promise((done) => child.on('exit', done));
+
+	servers.push({ child, ended });
+	for await (const line of createInterface({ input: child.stdout }))
+		return JSON.parse(line);
+	throw new Error('serve.bash: no servers');
+}
+
+async function control(server, method, path, body) {
+	const r = await fetch(`${server.mock}/_mock/${path}`, { method, body });
+	const text = await r.text();
+
+	assert.ok(r.ok, `mock: ${path}: ${r.status} ${text}`);
+	return text;
+}
+
+/** How the mock answers for a model from now on, or that many times. */
+export const script = (server, model, text, times = 0) =>
+	control(server, 'PUT', `script?model=${model}` +
+		(times ? `&times=${times}` : ''), text);
+
+export const forget = (server) => control(server, 'POST', 'reset');
+
+/** A text as a script's value. */
+export const value = (text) => text.replaceAll('%', '%25')
+	.replaceAll(',', '%2C').replaceAll('+', '%2B').replaceAll(' ', '+')
+	.replaceAll('\n', '%0A').replaceAll('=', '%3D');
+
+/** The last body that the model was sent. */
+export async function sent(server, model) {
+	const raw = await control(server, 'GET', `last?model=${model}`);
+
+	return JSON.parse(raw.slice(raw.indexOf('\r\n\r\n') + 4));
+}
+
+// -- The browser --------------------------------------------------------------
+
+const profile = mkdtempSync(join(tmpdir(), 'relevo-chromium.'));
+let running = null;
+
+async function browser() {
+	running ??= await chromium.launch({
+		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+		args: ['--no-sandbox', '--disable-gpu', '--disable-quic',
+			'--no-first-run', '--disable-background-networking',
+			'--disable-component-update', '--disable-sync',
+			`--disk-cache-dir=${profile}`],
+	});
+	return running;
+}
+
+/** The end of all. */
+export async function close() {
+	await running?.close();
+	rmSync(profile, { recursive: true, force: true });
+	for (const { child, ended } of servers) {
+		child.stdin.end();
+		assert.equal(await ended, 0, 'relevo and its servers stop in order');
+	}
+}
+
+/** A page of a fresh device at server's path, with `wrong`: what went wrong in
+ * it (errors on the console, of scripts, of the policy, requests elsewhere);
+ * `allow` are patterns of errors that the test brings about. */
+export async function open(server, { path = '/', theme = 'light', lang = 'en-US',
+	width = 1280, height = 820, model = '', allow = [], init = null,
+	touch = false, motion = 'no-preference', load = true } = {}) {
+	const context = await (await browser()).newContext({
+		viewport: { width, height }, locale: lang, colorScheme: theme,
+		hasTouch: touch, reducedMotion: motion, acceptDownloads: true,
+		permissions: ['clipboard-read', 'clipboard-write'],
+		timezoneId: 'Europe/Madrid',
+	});
+	const page = await context.newPage();
+	page.setDefaultTimeout(8000);
+	const wrong = [];
+	const tell = (text) => {
+		if (!allow.some((re) => re.test(text)))
+			wrong.push(text);
+	};
+
+	page.on('console', (m) => {
+		if (m.type() === 'error' || m.type() === 'warning')
+			tell(`${m.type()}: ${m.text()} ${m.location().url}`);
+	});
+	page.on('pageerror', (e) => tell(`script: ${e.stack}`));
+	page.on('request', (r) => {
+		if (!/^(data|blob):/.test(r.url()) &&
+		    new URL(r.url()).origin !== server.url)
+			tell(`request to ${r.url()}`);
+	});
+	await page.exposeBinding('__tell', (_, text) => tell(text));
+	await page.addInitScript(([name]) => {
+		document.addEventListener('securitypolicyviolation', (e) =>
+			globalThis.__tell(`policy: ${e.violatedDirective} ` +
+				`${e.blockedURI} ${e.sample}`));
+		if (name !== '' && !localStorage.getItem('relevo:/:model'))
+			localStorage.setItem('relevo:/:model', name);
+	}, [model]);
+	if (init)
+		await init(page);
+	page.wrong = wrong;
+	if (load) {
+		await page.goto(server.url + path);
+		await page.locator('html:has(#model .name)').waitFor();
+		await page.waitForLoadState('networkidle');
+	}
+	return page;
+}
+
+/** The end of a test's page. */
+export async function done(page) {
+	const { wrong } = page;
+
+	await page.context().close();
+	assert.deepEqual(wrong, []);
+}
+
+/** Ask, and wait for the answer's end. */
+export async function ask(page, text, { wait = true } = {}) {
+	await page.fill('#message', text);
+	await page.keyboard.press('Enter');
+	if (wait)
+		await over(page);
+}
+
+export const over = (page) =>
+	page.locator('.turn:last-child .answer:not(.live) .tools')
+		.waitFor({ state: 'attached' });
+
+export const answer = (page) => page.locator('.turn:last-child .answer');
+export const prose = (page) => answer(page).locator('.prose');
+
+/** No fault that axe finds. */
+export async function accessible(page, what) {
+	await page.evaluate(axe);
+	const { violations } = await page.evaluate(() =>
+		globalThis.axe.run(document, { resultTypes: ['violations'] }));
+
+	assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) =>
+		`${n.target} ${n.failureSummary}`).join('; ')}`), [], what);
+}
+
+export const shot = (page, name) =>
+	page.screenshot({ path: join(OUT, `${name}.png`) });
