@@ -3,12 +3,15 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include <sys/types.h>
+
 struct config;
 
 /* Serve the FastCGI connections of the listening socket fd until SIGTERM,
  * SIGINT or SIGUSR1 (which must be blocked by the caller), then finish what is
- * open, at most drain-time. The exit status. */
-int	worker_fcgi(const struct config *cfg, int fd);
+ * open, at most drain-time. web: a process without which there is no point in
+ * going on when the parent is gone; 0: none. The exit status. */
+int	worker_fcgi(const struct config *cfg, int fd, pid_t web);
 
 /* Serve the one CGI request of this process. The exit status. */
 int	worker_cgi(const struct config *cfg);

@@ -40,6 +40,7 @@ struct supervisor {
 	int		 fd;
 	const char	*file;
 	const char	*path;		/* of our own socket, or NULL */
+	pid_t		 web;		/* lighttpd, if it started us */
 	struct config	*cfg;
 	int		 generation;
 	struct child	 child[MOST];
@@ -161,11 +162,16 @@ spawn(struct supervisor *s)
 	}
 	if (pid == 0) {
 		/* A supervisor that is killed takes its workers along: else
-		 * they would compete with those of its successor. */
-		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-		if (getppid() != parent)
-			_exit(0);
-		exit(worker_fcgi(s->cfg, s->fd));
+		 * they would compete with those of its successor. Not under
+		 * lighttpd: it asks the socket whether anybody listens before
+		 * it starts a successor, finds the worker that just goes, and
+		 * never starts one. So there the worker goes on. */
+		if (s->web == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+			if (getppid() != parent)
+				_exit(0);
+		}
+		exit(worker_fcgi(s->cfg, s->fd, s->web));
 	}
 	s->child[s->n++] = (struct child){ pid, now_ms(), s->generation };
 	return 0;
@@ -349,6 +355,9 @@ supervise(int fd, struct config *cfg, const char *file, const char *path)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
 	flags = fcntl(fd, F_GETFL);
+	/* lighttpd's bin-path sets this in every child, PHP or not. */
+	if (path == NULL && getenv("PHP_FCGI_CHILDREN") != NULL)
+		s->web = getppid();
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || flags < 0 ||
 	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || spawn(s) != 0) {
 		log_msg(LOG_ERROR, "supervise", "descriptor %d cannot be "

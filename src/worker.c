@@ -29,6 +29,8 @@ struct worker {
 	struct loop_timer	 tick;
 	struct loop_timer	 deadline;
 	int			 listen;
+	pid_t			 parent;	/* the supervisor */
+	pid_t			 web;		/* what started it, or 0 */
 };
 
 #define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
@@ -42,6 +44,10 @@ on_tick(struct loop_timer *t)
 	text_clock(&now);
 	ledger_tick(w->ledger, &now);
 	(void)loop_timer_set(w->loop, t, loop_now(w->loop) + WORKER_TICK_MS);
+	/* An orphan under lighttpd goes on (see supervise.c), as long as
+	 * lighttpd does. */
+	if (w->web != 0 && getppid() != w->parent && kill(w->web, 0) != 0)
+		(void)kill(getpid(), SIGTERM);
 }
 
 static void
@@ -144,10 +150,11 @@ worker_signals(struct worker *w)
 }
 
 int
-worker_fcgi(const struct config *cfg, int fd)
+worker_fcgi(const struct config *cfg, int fd, pid_t web)
 {
 	struct worker w = { .tick.fire = on_tick,
-	    .deadline.fire = on_deadline, .listen = fd };
+	    .deadline.fire = on_deadline, .listen = fd, .parent = getppid(),
+	    .web = web };
 	int rc = 1;
 
 	if (worker_open(&w, cfg) != 0 || worker_signals(&w) != 0)

@@ -95,13 +95,42 @@ up()
 	req GET /health && [[ $http_code == 200 ]]
 }
 
-@test "rotation: lighttpd's own responder killed: the next one goes on" {
+@test "rotation: the workers killed: the next ones go on" {
 	config_four
 	lighttpd_start fcgi
 	[[ $(who) == m1 ]]
-	# shellcheck disable=SC2046
 	STDERR_ALLOW=worker_died
-	kill -KILL $(pgrep -P "$RELEVO_PID") "$RELEVO_PID"
+	# shellcheck disable=SC2046
+	kill -KILL $(pgrep -P "$RELEVO_PID")
+	until_true 10 up
+	[[ $(who) == m2 ]]
+	req GET /usage
+	json '.totals.requests == 2'
+}
+
+# lighttpd finds the socket served and takes it for somebody else's: the workers
+# go on, and end with lighttpd (stop_all looks for what is left).
+@test "rotation: lighttpd's supervisor killed: its workers go on" {
+	config_four
+	lighttpd_start fcgi
+	[[ $(who) == m1 ]]
+	kill -KILL "$RELEVO_PID"
+	until_true 10 gone "$RELEVO_PID"
+	for m in m2 m3 m4 m1; do
+		[[ $(who) == "$m" ]]
+	done
+}
+
+# Everything killed, as by pkill -9, and started again.
+@test "rotation: the whole responder killed: the next one goes on" {
+	config_four
+	lighttpd_start socket
+	[[ $(who) == m1 ]]
+	# shellcheck disable=SC2046
+	kill -KILL "$RELEVO_PID" $(pgrep -P "$RELEVO_PID")
+	until_true 10 gone "$RELEVO_PID"
+	forget "$RELEVO_PID"
+	relevo_serve
 	until_true 10 up
 	[[ $(who) == m2 ]]
 	req GET /usage
