@@ -62,6 +62,10 @@ $(BUILD)/mock/mock: $(wildcard tests/mock/*.[ch]) | $(BUILD)/mock
 $(BUILD)/load/load: tests/load/load.c | $(BUILD)/load
 	$(CC) $(STD) $(WARN) $(HARDEN) $(CFLAGS) $(ALL_LDFLAGS) -o $@ $<
 
+$(BUILD)/bench/%: tests/bench/%.c $(LIB)
+	@mkdir -p $(BUILD)/bench
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
 -include tests/kill/rules.mk
 -include tests/fuzz/rules.mk
 -include tests/sim/rules.mk
@@ -79,6 +83,10 @@ demo: deps-run vendor
 # All tests. Ends with `N passed, N failed`.
 check: deps-check
 	@MAKE="$(MAKE)" sh tests/run.sh
+
+# What things cost here and now. (Speed beside other proxies: to come.)
+bench: $(BUILD)/bench/ledger
+	$(BUILD)/bench/ledger
 
 # The page's libraries from npm; without them it is plain.
 vendor:
@@ -107,6 +115,7 @@ help:
 	@echo 'make check      install what is missing, run all tests'
 	@echo 'make check-sdk  the JavaScript SDKs against the program'
 	@echo 'make vendor     fetch the libraries of the page (npm)'
+	@echo 'make bench      what a take, a settle and an attach cost'
 	@echo 'make unit       build the unit tests'
 	@echo 'make deps       install the Debian packages that are missing'
 	@echo 'make install    with PREFIX and DESTDIR'
@@ -114,7 +123,7 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk vendor deps deps-run deps-check layers \
+.PHONY: all cgi-bin unit mock demo check check-sdk bench vendor deps deps-run deps-check layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin
