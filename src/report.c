@@ -256,7 +256,8 @@ report_models(const struct report *r, struct buf *out)
 		for (size_t k = 0; k < a->nlanes; k++) {
 			uint16_t m = c->lanes[a->lanes[k]].model;
 
-			if (k > 0 && c->lanes[a->lanes[k - 1]].model == m)
+			if ((k > 0 && c->lanes[a->lanes[k - 1]].model == m) ||
+			    !route_allowed(r->allowed, c->models[m].name))
 				continue;
 			json_put(&w, NULL, c->models[m].name);
 		}
