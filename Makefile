@@ -88,6 +88,13 @@ check: deps-check
 bench: $(BUILD)/bench/ledger
 	$(BUILD)/bench/ledger
 
+# The long proofs, some ten minutes and then the fuzzers, 10 million runs each.
+prove: $(BUILD)/kill/cut $(BUILD)/kill/power $(BUILD)/kill/kill fuzz-build
+	$(BUILD)/kill/cut
+	$(BUILD)/kill/power 20000
+	$(BUILD)/kill/kill 10000
+	BUILD=$(BUILD) sh tests/fuzz/run.sh 7200 10000000
+
 # The page's libraries from npm; without them it is plain.
 vendor:
 	@sh conf/vendor.sh
@@ -116,6 +123,7 @@ help:
 	@echo 'make check-sdk  the JavaScript SDKs against the program'
 	@echo 'make vendor     fetch the libraries of the page (npm)'
 	@echo 'make bench      what a take, a settle and an attach cost'
+	@echo 'make prove      10,000 kills, 20,000 power cuts, 10 million fuzz runs each'
 	@echo 'make unit       build the unit tests'
 	@echo 'make deps       install the Debian packages that are missing'
 	@echo 'make install    with PREFIX and DESTDIR'
@@ -123,7 +131,7 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk bench vendor deps deps-run deps-check layers \
+.PHONY: all cgi-bin unit mock demo check check-sdk bench prove vendor deps deps-run deps-check layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin
