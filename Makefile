@@ -6,6 +6,7 @@ PKG_CONFIG	?= pkg-config
 CFLAGS		?= -O2 -g
 BUILD		?= $(if $(SAN),build/san,build)
 
+D		= $(DESTDIR)$(PREFIX)
 PKGS		= libcurl libcjson libconfuse libsodium
 WARN		= -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes \
 		  -Wmissing-prototypes -Wformat=2 -Wundef
@@ -111,10 +112,36 @@ deps: deps-check
 layers:
 	@sh tests/layers.sh
 
+# The files name /usr/local, which becomes PREFIX.
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/relevo
-	install -m 755 $(BUILD)/relevo $(DESTDIR)$(PREFIX)/bin/relevo
-	cp -R htdocs conf $(DESTDIR)$(PREFIX)/share/relevo/
+	install -d $(D)/bin $(D)/lib/relevo $(D)/share/relevo/conf \
+	    $(D)/share/man/man1 $(D)/share/man/man5 \
+	    $(D)/share/bash-completion/completions \
+	    $(D)/share/zsh/site-functions $(D)/lib/systemd/system \
+	    $(D)/lib/sysusers.d
+	install -m 755 $(BUILD)/relevo $(D)/bin/relevo
+	ln -f $(D)/bin/relevo $(D)/lib/relevo/relevo.fcgi
+	ln -f $(D)/bin/relevo $(D)/lib/relevo/relevo.cgi
+	cp -R htdocs $(D)/share/relevo/
+	for f in relevo.conf env.example container.sh lighttpd.conf \
+	    lighttpd-cgi.conf nginx.conf Caddyfile apache-fcgid.conf \
+	    apache-proxy-fcgi.conf; do \
+		sed 's|/usr/local|$(PREFIX)|g' conf/$$f \
+		    >$(D)/share/relevo/conf/$$f || exit 1; \
+	done
+	install -m 644 cgi-bin/.htaccess $(D)/share/relevo/conf/htaccess
+	for f in relevo.1 relevo.conf.5; do \
+		sed 's|/usr/local|$(PREFIX)|g' conf/man/$$f \
+		    >$(D)/share/man/man$${f##*.}/$$f || exit 1; \
+	done
+	install -m 644 conf/completion/relevo.bash \
+	    $(D)/share/bash-completion/completions/relevo
+	install -m 644 conf/completion/_relevo $(D)/share/zsh/site-functions/
+	install -m 644 conf/systemd/relevo.socket $(D)/lib/systemd/system/
+	sed 's|/usr/local|$(PREFIX)|g' conf/systemd/relevo.service \
+	    >$(D)/lib/systemd/system/relevo.service
+	install -m 644 conf/systemd/relevo.sysusers \
+	    $(D)/lib/sysusers.d/relevo.conf
 
 help:
 	@echo 'make            build build/relevo, cgi-bin/relevo.fcgi, cgi-bin/relevo.cgi'

@@ -1,0 +1,59 @@
+# bash completion for relevo: /usr/share/bash-completion/completions/relevo
+
+_relevo()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local i command='' before='' config=()
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--config)
+			config=(--config "${COMP_WORDS[++i]}")
+			;;
+		-*)	;;
+		*)
+			if [[ -z $command ]]; then
+				command=${COMP_WORDS[i]}
+			else
+				before=${COMP_WORDS[i]}
+			fi
+			;;
+		esac
+	done
+	case $prev in
+	--config | --socket)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--mode)
+		mapfile -t COMPREPLY < <(compgen -W '0660 0600 0666' -- "$cur")
+		return
+		;;
+	--tokens)
+		return
+		;;
+	esac
+	local words=''
+	case $command in
+	'')	words='serve check models usage explain state client version
+		    help --config' ;;
+	serve)	words='--socket --mode' ;;
+	check)	words='--print' ;;
+	models | usage)
+		words='--json' ;;
+	explain)
+		words='--tokens --json'
+		# The names in the configuration; the state is left alone.
+		[[ -n $before ]] || words+=" auto $("${COMP_WORDS[0]}" \
+		    "${config[@]}" check --print 2>/dev/null | sed -nE \
+		    's/^(model|alias) "?([^" ]*)"? .*/\2/p')" ;;
+	state)
+		case $before in
+		'')	words='dump verify reset path' ;;
+		esac ;;
+	client)	[[ -n $before ]] || words=new ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _relevo relevo

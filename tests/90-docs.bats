@@ -1,0 +1,240 @@
+# What is written about the program is what the program says of itself: the
+# tables of the parser and of the command line are the measure.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	setup_dir
+	MAN=$ROOT/conf/man
+	CONF=$ROOT/conf
+}
+
+teardown()
+{
+	stop_all
+}
+
+# options FILE ARRAY: the words of an array of options in the source.
+options()
+{
+	sed -n "/$2\[\] = {/,/};/p" "$ROOT/src/$1" |
+	    grep -o '"[a-z0-9-]*"' | tr -d '"'
+}
+
+# part FILE FROM TO: between two headings.
+part()
+{
+	awk -v from="$2" -v to="$3" 'index($0, from) == 1 { on = 1; next }
+	    on && $0 ~ to { exit } on' "$1"
+}
+
+SECTIONS='server server.c server_options
+route server.c server_route_options
+provider catalog.c catalog_provider_options
+model catalog.c catalog_model_options
+alias lanes.c lanes_alias_options
+client server.c server_client_options'
+
+@test "docs: relevo.conf(5) has every option of every section, and no other" {
+	local sections=0 n name file array
+
+	while read -r name file array; do
+		options "$file" "$array" | sort >"$DIR/there"
+		n=$(wc -l <"$DIR/there")
+		((n >= 3)) || fail "$array: only $n options found in $file"
+		part "$MAN/relevo.conf.5" ".Ss $name" '^[.]S[sh]' |
+		    sed -n 's/^\.It Cm //p' | sed 's/ Pq .*//; s/ , /\n/g' |
+		    sort >"$DIR/told"
+		diff "$DIR/there" "$DIR/told" ||
+		    fail "< is not in relevo.conf(5), > not in $file: $name"
+		sections=$((sections + 1))
+	done <<<"$SECTIONS"
+	((sections == 6))
+}
+
+@test "docs: every option stands in the README's reference" {
+	local name file array option bad=
+
+	part "$ROOT/README.md" '## Configuration' '^## ' >"$DIR/reference"
+	(($(wc -l <"$DIR/reference") > 50))
+	while read -r name file array; do
+		# The limits of a key are told by their prefix.
+		for option in $(options "$file" "$array" |
+		    sed -E 's/^key-([rt]p|conc)/\1/'); do
+			grep -qE "[\` ]$option[\` ,]" "$DIR/reference" ||
+			    bad+=" $name.$option"
+		done
+	done <<<"$SECTIONS"
+	grep -qF 'key-rpd' "$DIR/reference"
+	[[ -z $bad ]] || fail "not in README.md:$bad"
+}
+
+@test "docs: every default of relevo.conf(5) is a README's, where it has one" {
+	local option value
+
+	while read -r option value; do
+		[[ $value == *[0-9]* ]] || continue
+		grep -F "\`$option\`" "$ROOT/README.md" |
+		    grep -qF "\`$value\`" ||
+		    fail "$option: $value in relevo.conf(5) only"
+	done < <(sed -nE 's/^\.It Cm ([a-z0-9-]+) Pq ([^ ]+)$/\1 \2/p' \
+	    "$MAN/relevo.conf.5")
+}
+
+commands()
+{
+	"$RELEVO" help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
+}
+
+@test "docs: every command stands in relevo(1) and in both completions" {
+	local command
+
+	(($(commands | wc -l) >= 8))
+	for command in $(commands); do
+		grep -qE "^\.It Cm $command( |\$)" "$MAN/relevo.1" ||
+		    fail "relevo.1 lacks $command"
+		grep -qw "$command" "$CONF/completion/relevo.bash" ||
+		    fail "relevo.bash lacks $command"
+		grep -q "'$command:" "$CONF/completion/_relevo" ||
+		    fail "_relevo lacks $command"
+	done
+	# And none that there is not.
+	while read -r command; do
+		commands | grep -qx "$command" || fail "no command $command"
+	done < <(sed -n "s/^	*'\([a-z]*\):.*/\1/p" \
+	    "$CONF/completion/_relevo")
+}
+
+@test "docs: every option of a command stands in relevo(1)" {
+	local word
+
+	for word in $("$RELEVO" help | grep -oE -- '--[a-z]+' | sort -u); do
+		grep -q -- "Fl -${word#--}" "$MAN/relevo.1" ||
+		    fail "relevo.1 lacks $word"
+		grep -q -- "$word" "$CONF/completion/relevo.bash" ||
+		    fail "relevo.bash lacks $word"
+		grep -q -- "$word" "$CONF/completion/_relevo" ||
+		    fail "_relevo lacks $word"
+	done
+}
+
+# comp WORDS...: what bash would offer for the last of them.
+comp()
+{
+	bash -c 'source "$1"; shift; COMP_WORDS=("$@")
+	    COMP_CWORD=$(($# - 1)); _relevo; printf "%s\n" "${COMPREPLY[@]}"' \
+	    - "$CONF/completion/relevo.bash" "$@"
+}
+
+@test "docs: bash completes commands, options and the configuration's models" {
+	mock_start
+	config_mock p1 m1 | config_write
+	run comp relevo s
+	[[ $output == $'serve\nstate' ]]
+	run comp relevo state re
+	[[ $output == reset ]]
+	run comp relevo --config "$DIR/relevo.conf" mod
+	[[ $output == models ]]
+	run comp "$RELEVO" --config "$DIR/relevo.conf" explain p1
+	[[ $output == p1/m1 ]]
+	[[ ! -e $DIR/state ]]
+	run comp relevo serve --
+	[[ $output == $'--socket\n--mode' ]]
+	run comp relevo --config "$DIR/relevo.c"
+	[[ $output == "$DIR/relevo.conf" ]]
+}
+
+@test "docs: all web servers get the same routes and the same policy" {
+	local file routes policy wanted
+
+	routes='chat|models|usage|health|route|metrics|v1|openai|api'
+	wanted=$(grep -o "default-src 'none'[^\"]*" "$CONF/lighttpd.conf")
+	[[ -n $wanted ]]
+	for file in lighttpd.conf lighttpd-cgi.conf nginx.conf Caddyfile \
+	    apache-proxy-fcgi.conf apache-fcgid.conf ../cgi-bin/.htaccess; do
+		grep -qF "($routes)" "$CONF/$file" ||
+		    fail "$file: other routes"
+		policy=$(grep -o "default-src 'none'[^\"]*" "$CONF/$file")
+		[[ $policy == "$wanted" ]] ||
+		    fail "$file: another Content-Security-Policy than
+$wanted"
+	done
+	# The API's own table has no route that is not mounted.
+	while read -r file; do
+		[[ $file =~ ^($routes)$ ]] || fail "/$file is not mounted"
+	done < <(sed -n '/table\[\] = {/,/};/p' "$ROOT/src/api.c" |
+	    grep -oE '"/[a-z0-9]+' | tr -d '"/' | sort -u)
+	for file in chat models usage health route metrics v1 openai api; do
+		grep -q "\"/$file\" => env.RELEVO_CGI" \
+		    "$CONF/lighttpd-cgi.conf"
+	done
+}
+
+@test "docs: the image installs what the program is linked with" {
+	local package
+
+	for package in $(sed -n "/^run=/,/'\$/p" "$CONF/deps.sh" |
+	    tr -d "'" | sed 's/^run=//'); do
+		case $package in
+		curl) continue ;;	# of the demo
+		esac
+		for file in Dockerfile nixpacks.toml; do
+			grep -qw -- "$package" "$CONF/$file" ||
+			    fail "$file lacks $package"
+		done
+	done
+}
+
+@test "docs: the manual pages are sound" {
+	command -v mandoc >/dev/null || fail 'no mandoc: make deps'
+	# "referenced manual not found" is about this machine.
+	run mandoc -T lint -W warning "$MAN/relevo.1" "$MAN/relevo.conf.5"
+	[[ $status == 0 && $output != *'mandoc: '*:*:* ]] || fail "$output"
+	mandoc -T ascii "$MAN/relevo.1" | sed 's/.\x08//g' |
+	    grep -q 'one dependable endpoint'
+}
+
+@test "docs: the units are sound, and shut off what they can" {
+	command -v systemd-analyze >/dev/null || skip 'no systemd'
+	local unit=$CONF/systemd/relevo
+
+	mkdir "$DIR/units"
+	sed "s|/usr/local/bin/relevo|$RELEVO|" "$unit.service" \
+	    >"$DIR/units/relevo.service"
+	cp "$unit.socket" "$DIR/units/"
+	run systemd-analyze verify --man=no "$DIR/units/relevo.service" \
+	    "$DIR/units/relevo.socket"
+	[[ $status == 0 && -z $output ]] || fail "$output"
+	run systemd-analyze security --offline=true --threshold=20 \
+	    --no-pager "$DIR/units/relevo.service"
+	[[ $status == 0 ]] || fail "$output"
+}
+
+@test "docs: make install puts everything where PREFIX says, and it runs" {
+	local at=$DIR/stage/opt/relevo file
+
+	mkdir "$DIR/b"
+	cp "$RELEVO" "$DIR/b/relevo"
+	# -o all: what is installed is the program under test.
+	make -s -C "$ROOT" -o all BUILD="$DIR/b" DESTDIR="$DIR/stage" \
+	    PREFIX=/opt/relevo install
+	for file in bin/relevo lib/relevo/relevo.fcgi lib/relevo/relevo.cgi \
+	    share/man/man1/relevo.1 share/man/man5/relevo.conf.5 \
+	    share/bash-completion/completions/relevo \
+	    share/zsh/site-functions/_relevo share/relevo/htdocs/index.html \
+	    share/relevo/conf/relevo.conf share/relevo/conf/nginx.conf \
+	    share/relevo/conf/htaccess lib/systemd/system/relevo.service \
+	    lib/systemd/system/relevo.socket lib/sysusers.d/relevo.conf; do
+		[[ -s $at/$file ]] || fail "not installed: $file"
+	done
+	run grep -rlI /usr/local "$at/share/relevo/conf" "$at/share/man" \
+	    "$at/lib/systemd"
+	[[ -z $output ]] || fail "/usr/local in $output"
+	RELEVO_ACCESS=open "$at/bin/relevo" \
+	    --config "$at/share/relevo/conf/relevo.conf" check
+	# Not a key, a log or a state of whoever built it.
+	run find "$at" -name '.env' -o -name 'state*' -o -name '*.log'
+	[[ -z $output ]]
+}
