@@ -17,8 +17,8 @@ int	audit_verify(struct slot_table *t, const struct text_time *now,
 	    struct buf *out);
 
 /* Forget what the slot of this name (NULL: every slot) has used, was barred
- * by and was told; what open leases hold, totals and learned rates stay. 0, or -1 with a sentence when
- * there is no such slot. */
+ * by and was told; what open leases hold, totals, the history and learned
+ * rates stay. 0, or -1 with a sentence when there is no such slot. */
 int	audit_reset(struct slot_table *t, const char *name, struct buf *out);
 
 #endif

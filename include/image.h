@@ -19,7 +19,7 @@
 #define IMAGE_RECORD	1024		/* words that one change may touch */
 #define IMAGE_DATA	(4096 + IMAGE_RECORD * 12)
 #define IMAGE_MAX	((size_t)64 << 20)
-#define IMAGE_STAGES	8
+#define IMAGE_STAGES	10
 #define IMAGE_BYTES	(IMAGE_RECORD * 8)
 
 /* The lock is a byte far past the data; those after it are the caller's. */

@@ -127,6 +127,24 @@ size_t	ledger_report(struct ledger *l, const struct text_time *now,
 	    enum ledger_kind kind, size_t index, struct ledger_counts *counts,
 	    struct quota_row rows[CONFIG_LIMITS]);
 
+/* What was settled in each of the last hours and days (UTC), oldest first, the
+ * present one last; nothing used is zeros. Under way is not settled. */
+#define LEDGER_HOURS	48
+#define LEDGER_DAYS	62
+
+struct ledger_span {
+	int64_t	at;			/* wall ms: its start */
+	int64_t	requests, tokens, failures;
+	int64_t	fallbacks;		/* answered after another failed */
+};
+
+struct ledger_history {
+	struct ledger_span hours[LEDGER_HOURS], days[LEDGER_DAYS];
+};
+
+void	ledger_history(struct ledger *l, const struct text_time *now,
+	    struct ledger_history *out);
+
 /* Rates learned for a lane's prompt estimate: tokens = overhead + k * E.
  * learn: E is the raw estimate, real what the provider reported. */
 int64_t	ledger_estimate(struct ledger *l, size_t lane, int64_t raw);

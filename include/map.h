@@ -86,7 +86,7 @@ size_t	map_size(const struct map *m);
 
 /* A private copy of len bytes at off, both of 8, to be changed and then
  * committed; the same range twice gives the same copy. NULL when there is no
- * room: 8 ranges, 8 KiB. map_commit makes all staged ranges true in one step,
+ * room: 10 ranges, 8 KiB. map_commit makes all staged ranges true in one step,
  * map_drop forgets them. The lock stays. */
 void	*map_stage(struct map *m, size_t off, size_t len);
 void	map_commit(struct map *m);

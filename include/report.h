@@ -3,6 +3,7 @@
 #ifndef REPORT_H
 #define REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct report {
 	const struct text_time *now;
 	char *const *allowed;		/* the asking client's patterns, or
 					 * NULL: models beyond are not named */
+	bool history;			/* usage: by hour and by day, too */
 };
 
 /* Parts, for explain: a wall time or null, and the members of one window. */

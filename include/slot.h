@@ -1,4 +1,5 @@
-/* slot: the tables in the state file: slots by name, leases, aliases' turns.
+/* slot: the tables in the state file: slots by name, leases, aliases' turns,
+ * and what was used when.
  *
  * Knows where things lie and who owns them; quota knows what they mean, map
  * how they change. Everything but the reading functions is under the
@@ -54,6 +55,19 @@ struct slot_place {
 	uint16_t owner;			/* worker + 1 */
 	uint16_t owner_gen;
 	uint32_t spare;
+};
+
+/* What was settled in one hour or day of UTC, of all scopes. Two rings, hours
+ * and days; a cell's place is its number modulo the ring's size. */
+#define SLOT_HOURS	48
+#define SLOT_DAYS	62
+
+enum slot_ring { SLOT_BY_HOUR, SLOT_BY_DAY };
+
+struct slot_cell {
+	int64_t	 number;		/* since 1970; 0: unused */
+	uint64_t requests, tokens, failures;
+	uint64_t fallbacks;		/* answered after another failed */
 };
 
 /* A scope of the config, and where it is in the file at present. */
@@ -144,6 +158,24 @@ void	slot_settle(struct slot_table *t, const struct text_time *now,
 /* End the leases of dead processes; their number. */
 size_t	slot_sweep(struct slot_table *t, const struct text_time *now);
 
+/* Part the use in n rows of s, slot number `slot`, into what is settled and
+ * what open leases hold. Under the lock. */
+void	slot_part(const struct slot_table *t, const struct text_time *now,
+	    uint32_t slot, const struct quota_slot *s,
+	    const struct window_rule *r, struct quota_row *rows, size_t n);
+
+/* The hour or day of a wall time, and when it began. */
+int64_t	slot_number(enum slot_ring ring, int64_t wall);
+int64_t	slot_began(enum slot_ring ring, int64_t number);
+/* The cell where that number has its place, in place: it may hold another.
+ * NULL out of range. */
+const struct slot_cell *slot_cell(const struct slot_table *t,
+	    enum slot_ring ring, int64_t number);
+/* Stage `add` into the present hour and the present day: part of the caller's
+ * change. */
+void	slot_count(struct slot_table *t, const struct text_time *now,
+	    const struct slot_cell *add);
+
 /* The rule of slot i if it is of this config, else one without limits. */
 const struct window_rule *slot_rule(const struct slot_table *t,
 	    const struct quota_slot *s);
@@ -164,6 +196,9 @@ bool	slot_save(struct slot_table *t, const struct text_time *now,
  * they can grow, by SLOT_STEP at least. */
 #define SLOT_STEP	32
 #define SLOT_WORKERS_OFF	sizeof(struct slot_head)
+#define SLOT_HISTORY_OFF	(SLOT_WORKERS_OFF + MAP_WORKERS * 8)
+#define SLOT_HISTORY_LEN	((SLOT_HOURS + SLOT_DAYS) * \
+				sizeof(struct slot_cell))
 
 size_t	slot_lease_off(uint64_t naliases);
 size_t	slot_slots_off(uint64_t naliases);

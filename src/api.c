@@ -1,5 +1,6 @@
 #include "api.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct call {
 	const char		*sent;		/* the request's body */
 	size_t			 len;
 	struct buf		*body;		/* the answer, when it is small */
+	char			 etag[24];	/* of the body; "" none */
 };
 
 /* One row of the route table. A pattern matches the end of the path, so that
@@ -54,7 +56,7 @@ report_of(const struct call *c)
 
 	return (struct report){ cfg, c->a->ledger, &c->now,
 	    c->client == LEDGER_NOBODY ? NULL :
-	    cfg->clients[c->client].models };
+	    cfg->clients[c->client].models, false };
 }
 
 static int
@@ -80,13 +82,36 @@ models(struct call *c, struct fault *f)
 	return report_models(&r, c->body);
 }
 
+/* An entity tag for what /usage says, weak (RFC 9110 8.8.1): the first member,
+ * "now", and where a rolling day begins move with the clock while nothing else
+ * does, so both are left out. */
+static void
+usage_tag(struct call *c)
+{
+	static const char start[] = "\"dayStart\":";
+	const char *p = buf_str(c->body), *to;
+	uint64_t h = TEXT_HASH;
+
+	for (p += strcspn(p, ","); (to = strstr(p, start)) != NULL;
+	    p = to + strcspn(to, ","))
+		h = text_hash(h, p, (size_t)(to - p));
+	h = text_hash(h, p, strlen(p));
+	snprintf(c->etag, sizeof(c->etag), "W/\"%016" PRIx64 "\"", h);
+}
+
 static int
 usage(struct call *c, struct fault *f)
 {
 	struct report r = report_of(c);
+	char history[8];
 
 	(void)f;
-	return report_usage(&r, c->body);
+	r.history = http_query(c->h, "history", history,
+	    sizeof(history)) == 0 && strcmp(history, "1") == 0;
+	if (report_usage(&r, c->body) != 0)
+		return -1;
+	usage_tag(c);
+	return 0;
 }
 
 static int
@@ -294,6 +319,39 @@ find(const struct config *cfg, struct call *c, const char **allow,
 
 /* ---- small answers ---- */
 
+/* Whether an If-None-Match names etag, by the weak comparison (RFC 9110 8.8.3.2
+ * and 13.1.2). What is no entity tag names nothing from there on. */
+static bool
+has_tag(const char *list, const char *etag)
+{
+	size_t n;
+
+	etag += strcspn(etag, "\"");
+	if (strcmp(list, "*") == 0)
+		return true;
+	for (;;) {
+		list += strspn(list, ", \t");
+		if (strncmp(list, "W/", 2) == 0)
+			list += 2;
+		if (*list != '"')
+			return false;
+		n = strcspn(list + 1, "\"") + 2;
+		if (strncmp(list, etag, n) == 0 && etag[n] == '\0')
+			return true;
+		if (n > strlen(list))
+			return false;
+		list += n;
+	}
+}
+
+/* What the client has already: the same head, no body. */
+static bool
+unchanged(const struct call *c)
+{
+	return c->etag[0] != '\0' && c->h->etag != NULL &&
+	    has_tag(c->h->etag, c->etag);
+}
+
 static void
 log_small(const struct call *c, const char *route, int status,
     const struct fault *f)
@@ -328,7 +386,9 @@ answer(const struct call *c, struct sink *sink, int status, const char *route,
 		http_header(&head, "Allow", allow);
 	if (status == 401)
 		http_header(&head, "WWW-Authenticate", "Bearer");
-	if (status != 204) {
+	if (c->etag[0] != '\0')
+		http_header(&head, "ETag", c->etag);
+	if (status != 204 && status != 304) {
 		snprintf(length, sizeof(length), "%zu", c->body->len);
 		http_header(&head, "Content-Length", length);
 	}
@@ -438,7 +498,12 @@ api_start(struct api *a, struct api_request *rq, struct sink *sink)
 			    "the answer could not be made");
 		goto refused;
 	}
-	answer(&c, sink, 200, route, NULL, NULL);
+	if (unchanged(&c)) {
+		buf_clear(&body);
+		answer(&c, sink, 304, route, NULL, NULL);
+	} else {
+		answer(&c, sink, 200, route, NULL, NULL);
+	}
 	goto out;
 refused:
 	refuse(&c, sink, route, allow, &f);

@@ -91,6 +91,27 @@ dump_lease(struct slot_table *t, const struct slot_lease *l, uint32_t i,
 	buf_puts(out, "}");
 }
 
+static void
+dump_ring(struct slot_table *t, enum slot_ring ring, int64_t size,
+    struct buf *out)
+{
+	const struct slot_cell *c;
+	const char *sep = "";
+	char iso[24];
+	int64_t i;
+
+	for (i = 0; (c = slot_cell(t, ring, i)) != NULL && i < size; i++) {
+		if (c->number <= 0 || c->number > INT32_MAX)
+			continue;
+		text_iso(iso, slot_began(ring, c->number));
+		buf_printf(out, "%s{\"at\":\"%s\",\"requests\":%" PRIu64
+		    ",\"tokens\":%" PRIu64 ",\"failures\":%" PRIu64
+		    ",\"fallbacks\":%" PRIu64 "}", sep, iso, c->requests,
+		    c->tokens, c->failures, c->fallbacks);
+		sep = ",";
+	}
+}
+
 int
 audit_dump(struct slot_table *t, const struct text_time *now,
     struct buf *out)
@@ -122,6 +143,10 @@ audit_dump(struct slot_table *t, const struct text_time *now,
 		sep = ",";
 		dump_lease(t, l, i, out);
 	}
+	buf_puts(out, "],\"hours\":[");
+	dump_ring(t, SLOT_BY_HOUR, SLOT_HOURS, out);
+	buf_puts(out, "],\"days\":[");
+	dump_ring(t, SLOT_BY_DAY, SLOT_DAYS, out);
 	return buf_puts(out, "]}\n");
 }
 
@@ -265,6 +290,28 @@ verify_free(struct audit *a, uint64_t open)
 		    h->taken, h->settled, h->abandoned, open);
 }
 
+/* Each figure is a sum of what is never negative, in the place of its number.
+ * (An hour may hold more than its day: the day's cell began anew if the clock
+ * was set two months forth and back.) */
+static void
+verify_ring(struct audit *a, enum slot_ring ring, int64_t size)
+{
+	const char *word = ring == SLOT_BY_HOUR ? "hour" : "day";
+	const struct slot_cell *c;
+	int64_t i;
+
+	for (i = 0; (c = slot_cell(a->t, ring, i)) != NULL && i < size; i++) {
+		if (c->number < 0 || c->number > INT32_MAX ||
+		    (c->number != 0 && c->number % size != i))
+			wrong(a, NULL, "%s %" PRId64 " stands in place %"
+			    PRId64, word, c->number, i);
+		if ((c->requests | c->tokens | c->failures | c->fallbacks) >
+		    INT64_MAX)
+			wrong(a, NULL, "%s %" PRId64 " has a negative figure",
+			    word, c->number);
+	}
+}
+
 int
 audit_verify(struct slot_table *t, const struct text_time *now,
     struct buf *out)
@@ -296,6 +343,8 @@ audit_verify(struct slot_table *t, const struct text_time *now,
 	}
 	verify_names(&a);
 	verify_free(&a, open);
+	verify_ring(&a, SLOT_BY_HOUR, SLOT_HOURS);
+	verify_ring(&a, SLOT_BY_DAY, SLOT_DAYS);
 	free(held);
 	buf_printf(out, "%" PRIu64 " leases: %" PRIu64 " settled, %" PRIu64
 	    " abandoned, %" PRIu64 " open; %zu faults\n", h->taken,

@@ -202,7 +202,7 @@ view(const char *file, bool json,
 		return rc;
 	buf_init(&out, CMD_OUT);
 	if (json) {
-		struct report r = { cfg, l, &now, NULL };
+		struct report r = { cfg, l, &now, NULL, false };
 
 		rc = report(&r, &out) == 0 ? 0 : 1;
 		puts(buf_str(&out));

@@ -532,7 +532,7 @@ http_cors(struct buf *out, const struct http *h, char *const *origins)
 	http_header(out, "Access-Control-Allow-Origin", origin);
 	if (h->method != HTTP_OPTIONS || h->cors_method == NULL) {
 		http_header(out, "Access-Control-Expose-Headers",
-		    "X-Request-Id, Retry-After, Retry-After-Ms, "
+		    "ETag, X-Request-Id, Retry-After, Retry-After-Ms, "
 		    "X-Relevo-Provider, X-Relevo-Model, X-Relevo-Attempts, "
 		    "X-RateLimit-Limit-Requests, "
 		    "X-RateLimit-Remaining-Requests, "

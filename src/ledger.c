@@ -1,5 +1,6 @@
 #include "ledger.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -23,6 +24,9 @@ struct ledger {
 	struct memo *memo;		/* of a scope, within one view */
 	uint64_t call;
 };
+
+static_assert(LEDGER_HOURS == SLOT_HOURS && LEDGER_DAYS == SLOT_DAYS,
+    "history");
 
 struct ledger *
 ledger_open(const struct config *cfg, const struct text_time *now)
@@ -458,41 +462,6 @@ scope_of(const struct ledger *l, enum ledger_kind kind, size_t index)
 	return SIZE_MAX;
 }
 
-/* Part the windows' use into what is settled and what open leases hold. */
-static void
-part_reserved(struct ledger *l, const struct text_time *now, uint32_t slot,
-    const struct quota_slot *s, const struct window_rule *r,
-    struct quota_row *rows, size_t n)
-{
-	const struct slot_lease *e;
-	uint64_t top = slot_head(&l->b.t)->top;
-	struct window_mark m;
-	uint32_t i;
-	size_t k;
-	int j;
-
-	for (i = 0; i < top && (e = slot_lease(&l->b.t, i)) != NULL; i++) {
-		for (j = 0; j < SLOT_SCOPES; j++) {
-			if (e->owner != 0 && e->slot[j] == slot + 1)
-				break;
-		}
-		if (j == SLOT_SCOPES)
-			continue;
-		m = (struct window_mark){ e->sec, e->serial[j] };
-		for (k = 0; k < n; k++) {
-			if (rows[k].limit != CONFIG_CONCURRENCY &&
-			    window_holds(&s->windows, r, now, m, rows[k].limit))
-				rows[k].reserved += rows[k].limit >=
-				    CONFIG_TPM ? e->tokens : 1;
-		}
-	}
-	for (k = 0; k < n; k++) {
-		if (rows[k].reserved > rows[k].used)
-			rows[k].reserved = rows[k].used;
-		rows[k].used -= rows[k].reserved;
-	}
-}
-
 size_t
 ledger_report(struct ledger *l, const struct text_time *now,
     enum ledger_kind kind, size_t index, struct ledger_counts *c,
@@ -522,10 +491,42 @@ ledger_report(struct ledger *l, const struct text_time *now,
 	if (s->bar < QUOTA_REASONS && t.wall < s->bar_until)
 		c->bar = (struct quota_answer){ s->bar, s->bar_until };
 	n = quota_rows(s, r, &t, rows);
-	part_reserved(l, &t, l->b.t.scopes[scope].slot, s, r, rows, n);
+	slot_part(&l->b.t, &t, l->b.t.scopes[scope].slot, s, r, rows, n);
 out:
 	book_end(&l->b);
 	return n;
+}
+
+static void
+spans(const struct ledger *l, const struct text_time *now,
+    enum slot_ring ring, struct ledger_span *s, int n)
+{
+	int64_t number = slot_number(ring, now->wall) - n;
+	const struct slot_cell *c;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		s[i] = (struct ledger_span){ .at = slot_began(ring, ++number) };
+		c = slot_cell(&l->b.t, ring, number);
+		if (c == NULL || c->number != number)
+			continue;
+		s[i].requests = (int64_t)(c->requests & INT64_MAX);
+		s[i].tokens = (int64_t)(c->tokens & INT64_MAX);
+		s[i].failures = (int64_t)(c->failures & INT64_MAX);
+		s[i].fallbacks = (int64_t)(c->fallbacks & INT64_MAX);
+	}
+}
+
+void
+ledger_history(struct ledger *l, const struct text_time *now,
+    struct ledger_history *out)
+{
+	*out = (struct ledger_history){ 0 };
+	if (book_begin(&l->b, now) < 0)
+		return;
+	spans(l, now, SLOT_BY_HOUR, out->hours, LEDGER_HOURS);
+	spans(l, now, SLOT_BY_DAY, out->days, LEDGER_DAYS);
+	book_end(&l->b);
 }
 
 int64_t

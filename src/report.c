@@ -372,6 +372,35 @@ put_keys(const struct report *r, struct json_out *w)
 	json_close(w, ']');
 }
 
+static void
+put_spans(struct json_out *w, const char *name, const struct ledger_span *s,
+    size_t n)
+{
+	json_open(w, name, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(w, NULL, '{');
+		report_time(w, "at", s[i].at);
+		json_put_int(w, "requests", s[i].requests);
+		json_put_int(w, "tokens", s[i].tokens);
+		json_put_int(w, "failures", s[i].failures);
+		json_put_int(w, "fallbacks", s[i].fallbacks);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+put_history(const struct report *r, struct json_out *w)
+{
+	struct ledger_history h;
+
+	ledger_history(r->ledger, r->now, &h);
+	json_open(w, "history", '{');
+	put_spans(w, "hours", h.hours, LEDGER_HOURS);
+	put_spans(w, "days", h.days, LEDGER_DAYS);
+	json_close(w, '}');
+}
+
 int
 report_usage(const struct report *r, struct buf *out)
 {
@@ -404,6 +433,8 @@ report_usage(const struct report *r, struct buf *out)
 	for (size_t i = 0; i < c->nclients; i++)
 		put_scope(r, &w, LEDGER_K_CLIENT, i, c->clients[i].name, NULL);
 	json_close(&w, ']');
+	if (r->history)
+		put_history(r, &w);
 	json_put(&w, "state", ledger_health(r->ledger) ?
 	    ledger_health(r->ledger) : "ok");
 	json_close(&w, '}');

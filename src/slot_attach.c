@@ -112,7 +112,8 @@ settle_in(struct slot_table *t, struct map *old, const struct text_time *now)
 	return t->worker < 0 ? -1 : 0;
 }
 
-/* Charge what was taken while there was no file. */
+/* Charge what was taken while there was no file, in the history once for each
+ * lane: a lease has one lane. */
 static void
 charge(struct slot_table *t, const struct text_time *now)
 {
@@ -134,6 +135,10 @@ charge(struct slot_table *t, const struct text_time *now)
 		s->inflight--;
 		s->requests += c->requests;
 		s->tokens += (uint64_t)c->tokens;
+		if (i >= t->lanes && i < t->clients)
+			slot_count(t, now, &(struct slot_cell){
+			    .requests = c->requests,
+			    .tokens = (uint64_t)c->tokens });
 		map_commit(t->map);
 		c->requests = 0;
 	}

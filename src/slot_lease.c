@@ -42,17 +42,22 @@ slot_lease_free(struct slot_table *t, uint32_t i)
 	h->free = i + 1;
 }
 
+/* What the lease comes to: its estimate when nothing better is known. */
+static int64_t
+tokens_of(const struct slot_lease *l, const struct slot_end *end)
+{
+	return end != NULL && end->tokens >= 0 ? end->tokens : l->tokens;
+}
+
 static void
 settle_slot(struct quota_slot *s, const struct slot_lease *l, int k,
     const struct text_time *now, uint32_t i, const struct slot_end *end)
 {
 	struct window_mark m = { l->sec, l->serial[k] };
-	int64_t tokens = l->tokens;
+	int64_t tokens = tokens_of(l, end);
 
 	quota_done(s, now, (uint64_t)l->gen << 32 | (i + 1), end != NULL,
 	    end != NULL && end->failed);
-	if (end != NULL && end->tokens >= 0)
-		tokens = end->tokens;
 	window_adjust(&s->windows, m, end != NULL && !end->counted ? -1 : 0,
 	    tokens - l->tokens);
 	s->requests += end == NULL || end->counted;
@@ -84,6 +89,11 @@ slot_settle(struct slot_table *t, const struct text_time *now, uint32_t i,
 	else
 		h->settled++;
 	h->fallbacks += end != NULL && end->fallback;
+	slot_count(t, now, &(struct slot_cell){
+	    .requests = end == NULL || end->counted,
+	    .tokens = (uint64_t)tokens_of(l, end),
+	    .failures = end != NULL && end->failed,
+	    .fallbacks = end != NULL && end->fallback && !end->failed });
 	slot_lease_free(t, i);
 	map_commit(t->map);
 }
@@ -114,4 +124,38 @@ slot_sweep(struct slot_table *t, const struct text_time *now)
 		}
 	}
 	return n;
+}
+
+void
+slot_part(const struct slot_table *t, const struct text_time *now,
+    uint32_t slot, const struct quota_slot *s, const struct window_rule *r,
+    struct quota_row *rows, size_t n)
+{
+	const struct slot_lease *e;
+	uint64_t top = slot_head(t)->top;
+	struct window_mark m;
+	uint32_t i;
+	size_t k;
+	int j;
+
+	for (i = 0; i < top && (e = slot_lease(t, i)) != NULL; i++) {
+		for (j = 0; j < SLOT_SCOPES; j++) {
+			if (e->owner != 0 && e->slot[j] == slot + 1)
+				break;
+		}
+		if (j == SLOT_SCOPES)
+			continue;
+		m = (struct window_mark){ e->sec, e->serial[j] };
+		for (k = 0; k < n; k++) {
+			if (rows[k].limit != CONFIG_CONCURRENCY &&
+			    window_holds(&s->windows, r, now, m, rows[k].limit))
+				rows[k].reserved += rows[k].limit >=
+				    CONFIG_TPM ? e->tokens : 1;
+		}
+	}
+	for (k = 0; k < n; k++) {
+		if (rows[k].reserved > rows[k].used)
+			rows[k].reserved = rows[k].used;
+		rows[k].used -= rows[k].reserved;
+	}
 }

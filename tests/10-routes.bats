@@ -113,6 +113,117 @@ teardown()
 	json '.accounts[0].localStats.requests == 2'
 }
 
+@test "/usage?history=1: by hour and by day, zeros between, the present last" {
+	lighttpd_start fcgi
+	ask p1/org/m2
+	mock_script m1 status=500
+	ask m1
+	req GET /usage
+	json 'has("history") | not'
+	req GET '/usage?history=0'
+	json 'has("history") | not'
+	req GET '/usage?history=1'
+	http_status 200
+	json '.history | keys == ["days", "hours"] and
+	    (.hours | length) == 48 and (.days | length) == 62'
+	json '.history[][] | keys == ["at", "failures", "fallbacks",
+	    "requests", "tokens"] and (.at | test("^20.*:00:00Z$"))'
+	json '[.history.days[].at | fromdate] |
+	    [.[1:], .[:-1]] | transpose | all(.[0] - .[1] == 86400)'
+	json '[.history.hours[].at | fromdate] |
+	    [.[1:], .[:-1]] | transpose | all(.[0] - .[1] == 3600)'
+	json '.now as $now | .history |
+	    ($now | fromdate) - (.hours[-1].at | fromdate) | . >= 0 and
+	    . < 3600'
+	json '(.now | fromdate) - (.history.days[-1].at | fromdate) |
+	    . >= 0 and . < 86400'
+	json '.totals as $t | .history | .hours, .days |
+	    (map(.requests) | add) == $t.requests and
+	    (map(.tokens) | add) == $t.tokens and
+	    (map(.failures) | add) == 1 and .[0].requests == 0'
+	"$RELEVO" --config "$DIR/relevo.conf" usage --json >"$DIR/json"
+	jq -e 'has("history") | not' "$DIR/json"
+}
+
+# usage_same TAG: GET /usage?history=1 with it is 304, with all of its head and
+# no body.
+usage_same()
+{
+	req GET '/usage?history=1' -H "If-None-Match: $1" \
+	    -H 'Origin: https://a.example'
+	http_status 304
+	[[ ! -s $DIR/body ]]
+	[[ $(header etag) == "$tag" ]]
+	[[ $(header x-request-id) == req_* ]]
+	[[ $(header cache-control) == no-store ]]
+	[[ $(header vary) == *Origin* ]]
+	[[ $(header access-control-allow-origin) == https://a.example ]]
+	[[ $(header access-control-expose-headers) == *ETag* ]]
+	run ! header content-type
+}
+
+usage_tags()
+{
+	local tag other
+
+	ask m1
+	req GET '/usage?history=1'
+	http_status 200
+	tag=$(header etag)
+	[[ $tag =~ ^W/\"[0-9a-f]{16}\"$ ]]
+	# the clock alone changes nothing, not even of a rolling day
+	sleep 1.1
+	for list in "$tag" "${tag#W/}" "\"a,b\", $tag" "W/\"x\" ,$tag" '*'; do
+		usage_same "$list"
+	done
+	for list in '"x"' "x, $tag" "${tag%?}" "\"$tag\""; do
+		req GET '/usage?history=1' -H "If-None-Match: $list"
+		http_status 200
+		[[ $(header etag) == "$tag" ]]
+		json '.history.days[-1].requests == 1'
+	done
+	req HEAD '/usage?history=1' -I -H "If-None-Match: $tag"
+	http_status 304
+	# what is said is another thing without the history, and after a use
+	req GET /usage -H "If-None-Match: $tag"
+	http_status 200
+	other=$(header etag)
+	[[ $other == W/* && $other != "$tag" ]]
+	ask m1
+	req GET '/usage?history=1' -H "If-None-Match: $tag"
+	http_status 200
+	[[ $(header etag) != "$tag" ]]
+	json '.history.days[-1].requests == 2'
+	# nothing else has one
+	req GET /models -H 'If-None-Match: *'
+	http_status 200
+	run ! header etag
+}
+
+tags_config()
+{
+	config_mock p1 m1 | sed 's/^provider p1 {/&\n\tday-resets = rolling/' |
+	    config_write 'allowed-origins = {"https://a.example"}'
+}
+
+@test "/usage: an ETag; 304 while nothing changed, lighttpd fcgi" {
+	tags_config
+	lighttpd_start fcgi
+	usage_tags
+}
+
+@test "/usage: an ETag; 304 while nothing changed, nginx keep" {
+	tags_config
+	nginx_start keep
+	usage_tags
+}
+
+@test "/usage: an ETag; 304 while nothing changed, cgi" {
+	tags_config
+	lighttpd_start cgi
+	usage_tags
+}
+
 @test "/usage: a failure counts as one, a stream in flight as that" {
 	lighttpd_start fcgi
 	mock_script m1 status=500

@@ -77,7 +77,10 @@ test('the figures are those of /usage', async () => {
 				[w.used, w.limit], lane.modelId + w.window);
 		}
 	}
-	assert.equal(await page.locator('.history').isVisible(), false);
+	/* nothing settled but those two in the last hours */
+	assert.equal(await page.locator('.history').isVisible(), true);
+	assert.equal(digits((await page.locator('.history > .soft')
+		.innerText()).split('requests')[0]), figures.totals.requests);
 	await done(page);
 });
 

@@ -172,6 +172,12 @@ image(const struct ledger *l, struct buf *b)
 		lease.owner_gen = 0;
 		buf_put(b, &lease, sizeof(lease));
 	}
+	for (i = 0; i < SLOT_HOURS; i++)
+		buf_put(b, slot_cell(&l->b.t, SLOT_BY_HOUR, i),
+		    sizeof(struct slot_cell));
+	for (i = 0; i < SLOT_DAYS; i++)
+		buf_put(b, slot_cell(&l->b.t, SLOT_BY_DAY, i),
+		    sizeof(struct slot_cell));
 	for (i = 0; i < h->nslots; i++)
 		buf_put(b, slot_index(&l->b.t, i), sizeof(struct quota_slot));
 }

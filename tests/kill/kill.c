@@ -198,6 +198,18 @@ total(int on, bool tokens)
 	return sum;
 }
 
+/* What the days hold: each lease that ended, once. */
+static uint64_t
+in_days(const struct ledger *l)
+{
+	uint64_t n = 0;
+	int i;
+
+	for (i = 0; i < SLOT_DAYS; i++)
+		n += slot_cell(&l->b.t, SLOT_BY_DAY, i)->requests;
+	return n;
+}
+
 static int
 judge(long kills, long odd, double seconds)
 {
@@ -238,6 +250,7 @@ judge(long kills, long odd, double seconds)
 	bad |= h->settled < sh->settled || h->settled > sh->settled +
 	    (uint64_t)kills + PROCS;
 	bad |= h->abandoned > (uint64_t)kills + PROCS;
+	bad |= in_days(l) != h->settled + h->abandoned;
 	bad |= rpm > 30 || tpm > 6000 || rph > 900 || hrpm > 60;
 	bad |= used < least || usedt < least || odd != 0;
 	printf("kill: %s: %ld kills in %.1f s, %llu leases = %llu settled + "

@@ -110,6 +110,18 @@ requests(const struct ledger *l)
 	return s == NULL ? 0 : s->requests;
 }
 
+/* Every request is in some day. */
+static uint64_t
+in_days(const struct ledger *l)
+{
+	uint64_t n = 0;
+	int i;
+
+	for (i = 0; i < SLOT_DAYS; i++)
+		n += slot_cell(&l->b.t, SLOT_BY_DAY, i)->requests;
+	return n;
+}
+
 static void
 set_boot(int n)
 {
@@ -140,13 +152,15 @@ cut(void)
 	buf_init(&b, 1 << 16);
 	have = requests(l);
 	if (ledger_health(l) != NULL || ledger_verify(l, &t, &b) < 0 ||
-	    have < saved || have > requests(ledger)) {
+	    have < saved || have > requests(ledger) || have != in_days(l)) {
 		bad++;
 		printf("image %ld: %s; %llu requests, checkpoint %llu, "
-		    "memory %llu\n%s", images, ledger_health(l) != NULL ?
-		    ledger_health(l) : "open", (unsigned long long)have,
+		    "memory %llu, days %llu\n%s", images,
+		    ledger_health(l) != NULL ? ledger_health(l) : "open",
+		    (unsigned long long)have,
 		    (unsigned long long)saved,
-		    (unsigned long long)requests(ledger), buf_str(&b));
+		    (unsigned long long)requests(ledger),
+		    (unsigned long long)in_days(l), buf_str(&b));
 	}
 	buf_release(&b);
 	ledger_close(l);

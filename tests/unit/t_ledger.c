@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../../src/ledger.c"
+#include "image.h"
 
 #define T0	1795219200000LL		/* 2026-11-21T00:00:00Z */
 #define MINUTE	60000LL
@@ -717,6 +718,198 @@ dumps_and_resets(void **state)
 	ledger_close(l);
 }
 
+static struct ledger_history
+history_at(struct ledger *l, int64_t ms)
+{
+	struct text_time t = at(ms);
+	struct ledger_history h;
+
+	ledger_history(l, &t, &h);
+	return h;
+}
+
+#define IS(s, ms, r, t, bad, other)					\
+	do {								\
+		assert_int_equal(T0 + (ms), (s).at);			\
+		assert_int_equal(r, (s).requests);			\
+		assert_int_equal(t, (s).tokens);			\
+		assert_int_equal(bad, (s).failures);			\
+		assert_int_equal(other, (s).fallbacks);			\
+	} while (0)
+
+/* 60 tokens for the bot at `ms`: a lease of four scopes. */
+static void
+one_good(struct ledger *l, int64_t ms)
+{
+	struct text_time t = at(ms);
+	struct quota_answer why;
+	uint64_t id;
+
+	assert_int_equal(0, ledger_take(l, &t, 0, 0, 500, &id, &why));
+	settle_at(l, ms, id, &good);
+}
+
+static void
+history_by_hour_and_day(void **state)
+{
+	const struct ledger_end failed = { .failed = true, .fallback = true,
+	    .prompt = -1, .completion = -1, .first_ms = -1 };
+	struct ledger_end second = unknown;
+	struct ledger_history h;
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id;
+	int i;
+
+	(void)state;
+	world(&w);
+	second.fallback = true;
+	l = open_at(&w, 0);
+	h = history_at(l, 0);
+	for (i = 0; i < LEDGER_HOURS; i++)
+		IS(h.hours[i], (i - 47) * HOUR, 0, 0, 0, 0);
+	for (i = 0; i < LEDGER_DAYS; i++)
+		IS(h.days[i], (i - 61) * DAY, 0, 0, 0, 0);
+	one_good(l, 0);
+	/* what failed and did not count used nothing */
+	assert_int_equal(0, take(l, HOUR / 2, 0, 80, &id, &why));
+	settle_at(l, HOUR / 2, id, &failed);
+	settle_at(l, HOUR / 2, id, &failed);
+	/* it counts where it ends */
+	assert_int_equal(0, take(l, HOUR - 1, 4, 70, &id, &why));
+	h = history_at(l, HOUR - 1);
+	IS(h.hours[47], 0, 1, 60, 1, 0);
+	settle_at(l, HOUR, id, &second);
+	h = history_at(l, 2 * HOUR - 1);
+	IS(h.hours[45], -HOUR, 0, 0, 0, 0);
+	IS(h.hours[46], 0, 1, 60, 1, 0);
+	IS(h.hours[47], HOUR, 1, 70, 0, 1);
+	IS(h.days[60], -DAY, 0, 0, 0, 0);
+	IS(h.days[61], 0, 2, 130, 1, 1);
+	sound(l, 2 * HOUR);
+	/* one that is left open ends at its estimate */
+	assert_int_equal(0, take(l, 2 * HOUR, 4, 7, &id, &why));
+	ledger_close(l);
+	l = open_at(&w, 4 * HOUR);
+	h = history_at(l, 4 * HOUR);
+	IS(h.hours[43], 0, 1, 60, 1, 0);
+	IS(h.hours[44], HOUR, 1, 70, 0, 1);
+	IS(h.hours[45], 2 * HOUR, 1, 7, 0, 0);
+	IS(h.hours[46], 3 * HOUR, 0, 0, 0, 0);
+	IS(h.days[61], 0, 3, 137, 1, 1);
+	/* the place of the first hour, a whole turn later */
+	one_good(l, 48 * HOUR + 5);
+	h = history_at(l, 48 * HOUR + 5);
+	IS(h.hours[0], HOUR, 1, 70, 0, 1);
+	IS(h.hours[47], 48 * HOUR, 1, 60, 0, 0);
+	IS(h.days[59], 0, 3, 137, 1, 1);
+	IS(h.days[60], DAY, 0, 0, 0, 0);
+	IS(h.days[61], 2 * DAY, 1, 60, 0, 0);
+	/* what is over is not the present, though it stands in its place */
+	h = history_at(l, 49 * HOUR);
+	IS(h.hours[46], 48 * HOUR, 1, 60, 0, 0);
+	IS(h.hours[47], 49 * HOUR, 0, 0, 0, 0);
+	/* and so for days */
+	h = history_at(l, 62 * DAY);
+	IS(h.days[1], 2 * DAY, 1, 60, 0, 0);
+	IS(h.days[61], 62 * DAY, 0, 0, 0, 0);
+	one_good(l, 62 * DAY);
+	h = history_at(l, 62 * DAY);
+	IS(h.days[61], 62 * DAY, 1, 60, 0, 0);
+	sound(l, 62 * DAY);
+	/* the clock set back two months: what is ahead is not shown */
+	h = history_at(l, 3 * DAY);
+	IS(h.days[60], 2 * DAY, 1, 60, 0, 0);
+	IS(h.days[58], 0, 0, 0, 0, 0);
+	one_good(l, 0);
+	h = history_at(l, 0);
+	IS(h.hours[47], 0, 1, 60, 0, 0);
+	IS(h.days[61], 0, 1, 60, 0, 0);
+	sound(l, 0);
+	ledger_close(l);
+}
+
+/* Another boot: the mapping is not believed, and here it is wrong. */
+static void
+history_is_in_the_checkpoint(void **state)
+{
+	static const char zeros[SLOT_HISTORY_LEN];
+	struct ledger_history h;
+	struct world w;
+	struct ledger *l;
+	struct buf b;
+	struct text_time t = at(3 * HOUR);
+	uint64_t boot = 1;
+	int fd;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	one_good(l, 0);
+	one_good(l, HOUR);
+	ledger_close(l);
+	assert_int_equal(0, (fd = open(path, O_RDWR)) < 0);
+	assert_int_equal(8, pwrite(fd, &boot, 8, IMAGE_LIVE));
+	assert_int_equal(sizeof(zeros), pwrite(fd, zeros, sizeof(zeros),
+	    IMAGE_DATA + SLOT_HISTORY_OFF));
+	close(fd);
+	l = open_at(&w, 3 * HOUR);
+	assert_null(ledger_health(l));
+	h = history_at(l, 3 * HOUR);
+	IS(h.hours[44], 0, 1, 60, 0, 0);
+	IS(h.hours[45], HOUR, 1, 60, 0, 0);
+	IS(h.days[61], 0, 2, 120, 0, 0);
+	sound(l, 3 * HOUR);
+	buf_init(&b, 1 << 18);
+	assert_int_equal(0, ledger_dump(l, &t, &b));
+	assert_non_null(strstr(buf_str(&b), "\"days\":[{\"at\":"
+	    "\"2026-11-21T00:00:00Z\",\"requests\":2,\"tokens\":120,"
+	    "\"failures\":0,\"fallbacks\":0}]"));
+	buf_release(&b);
+	ledger_close(l);
+}
+
+static void
+history_is_verified(void **state)
+{
+	const struct slot_cell cells[] = {
+		{ .number = 49 },		/* is of place 1 */
+		{ .number = -48 },
+		{ .number = INT64_MAX },
+		{ .number = 48, .tokens = (uint64_t)-1 },
+	};
+	struct text_time t = at(0);
+	struct world w;
+	struct ledger *l;
+	struct buf b;
+	size_t i;
+	int fd;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, (fd = open(path, O_RDWR)) < 0);
+	buf_init(&b, 1 << 18);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(sizeof(*cells), pwrite(fd, &cells[i],
+		    sizeof(*cells), IMAGE_DATA + SLOT_HISTORY_OFF));
+		buf_clear(&b);
+		assert_int_equal(-1, ledger_verify(l, &t, &b));
+		assert_non_null(strstr(buf_str(&b), "; 1 faults"));
+		assert_non_null(strstr(buf_str(&b), i < 3 ? "in place 0" :
+		    "hour 48 has a negative figure"));
+		assert_int_equal(0, ledger_dump(l, &t, &b));
+		history_at(l, 0);
+	}
+	/* the next use puts it in order */
+	one_good(l, -(T0 / HOUR % 48) * HOUR);
+	sound(l, 0);
+	buf_release(&b);
+	close(fd);
+	ledger_close(l);
+}
+
 /* Each bit of the head and each byte of the tables flipped: nothing crashes,
  * nothing hangs, the service answers. */
 static void
@@ -824,6 +1017,7 @@ lock_held_too_long(void **state)
 	struct text_time t = at(2000);
 	struct flock f = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
 	    .l_start = (off_t)1 << 40, .l_len = 1 };
+	struct ledger_history h;
 	uint64_t before, during;
 	int fd;
 
@@ -848,6 +1042,9 @@ lock_held_too_long(void **state)
 	    false));
 	assert_int_equal(80, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_TPD,
 	    false));
+	h = history_at(l, 2000);
+	IS(h.hours[47], 0, 3, 80, 0, 0);
+	IS(h.days[61], 0, 3, 80, 0, 0);
 	assert_int_equal(0, row(l, 2000, LEDGER_K_LANE, 0,
 	    CONFIG_CONCURRENCY, false));
 	sound(l, 2000);
@@ -935,6 +1132,8 @@ main(void)
 		T(probes_one_at_a_time), T(believes_the_provider),
 		T(views_fold_all_scopes), T(learns_the_estimate),
 		T(table_of_leases_full), T(dumps_and_resets),
+		T(history_by_hour_and_day), T(history_is_in_the_checkpoint),
+		T(history_is_verified),
 		T(survives_damage), T(truncated_while_mapped),
 		T(deleted_while_mapped), T(lock_held_too_long),
 		T(memory_only), T(no_number_left),
