@@ -8,6 +8,7 @@
 #include "config.h"
 #include "log.h"
 #include "map.h"
+#include "names.h"
 #include "save.h"
 #include "text.h"
 
@@ -472,39 +473,25 @@ slot_stage(struct slot_table *t, size_t scope, const struct text_time *now)
 	return stage_at(t, slot_at(t, scope, now), sizeof(struct quota_slot));
 }
 
-/* All scopes at once: an index of what is there, so that 700 scopes in 700
- * slots are not half a million comparisons. */
+static const uint64_t *
+slot_hash(const void *t, uint32_t i)
+{
+	const struct quota_slot *s = slot_index(t, i);
+
+	return s == NULL ? NULL : s->hash;
+}
+
 static int
 resolve_scopes(struct slot_table *t, const struct text_time *now)
 {
-	const struct quota_slot *s;
-	size_t cap = 64, i, k;
-	uint32_t *index, n;
+	struct names n;
+	size_t i;
 
-	while (cap < slot_head(t)->nslots * 2)
-		cap *= 2;
-	if ((index = malloc(cap * sizeof(*index))) == NULL)
+	if (names_init(&n, t, slot_head(t)->nslots, slot_hash) != 0)
 		return -1;
-	memset(index, 0xff, cap * sizeof(*index));
-	for (n = 0; (s = slot_index(t, n)) != NULL; n++) {
-		if ((s->hash[0] | s->hash[1]) == 0)
-			continue;
-		for (k = s->hash[0] % cap; index[k] != SLOT_NONE; )
-			k = (k + 1) % cap;
-		index[k] = n;
-	}
-	for (i = 0; i < t->nscopes; i++) {
-		t->scopes[i].slot = SLOT_NONE;
-		for (k = t->scopes[i].hash[0] % cap; index[k] != SLOT_NONE;
-		    k = (k + 1) % cap) {
-			s = slot_index(t, index[k]);
-			if (s != NULL && same(s->hash, t->scopes[i].hash)) {
-				t->scopes[i].slot = index[k];
-				break;
-			}
-		}
-	}
-	free(index);
+	for (i = 0; i < t->nscopes; i++)
+		t->scopes[i].slot = names_find(&n, t->scopes[i].hash);
+	names_release(&n);
 	for (i = 0; i < t->nscopes; i++) {
 		if (t->scopes[i].slot == SLOT_NONE &&
 		    slot_at(t, i, now) == NULL)
@@ -570,14 +557,35 @@ slot_turn(struct slot_table *t, size_t alias, uint64_t n)
 	    (const char *)map_data(t->map)), n);
 }
 
+static const uint64_t *
+alias_hash(const void *t, uint32_t i)
+{
+	const struct alias *a = alias_at(t, i);
+
+	return a == NULL ? NULL : a->hash;
+}
+
+static int
+resolve_aliases(struct slot_table *t, const struct text_time *now)
+{
+	struct names n;
+	size_t i;
+
+	if (names_init(&n, t, slot_head(t)->naliases, alias_hash) != 0)
+		return -1;
+	for (i = 0; i < t->naliases; i++)
+		t->turn[i] = names_find(&n, t->alias[i]);
+	names_release(&n);
+	for (i = 0; i < t->naliases; i++)
+		if (t->turn[i] == SLOT_NONE)
+			t->turn[i] = alias_find(t, t->alias[i], now);
+	return 0;
+}
+
 int
 slot_resolve(struct slot_table *t, const struct text_time *now)
 {
-	size_t i;
-
 	if (resolve_scopes(t, now) < 0)
 		return -1;
-	for (i = 0; i < t->naliases; i++)
-		t->turn[i] = alias_find(t, t->alias[i], now);
-	return 0;
+	return resolve_aliases(t, now);
 }
