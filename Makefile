@@ -7,6 +7,7 @@ CFLAGS		?= -O2 -g
 BUILD		?= $(if $(SAN),build/san,build)
 
 D		= $(DESTDIR)$(PREFIX)
+VERSION		= $(shell sed -n 's/^.define VERSION.*"\(.*\)".*/\1/p' src/cmd.c)
 PKGS		= libcurl libcjson libconfuse libsodium
 WARN		= -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes \
 		  -Wmissing-prototypes -Wformat=2 -Wundef
@@ -96,6 +97,17 @@ prove: $(BUILD)/kill/cut $(BUILD)/kill/power $(BUILD)/kill/kill fuzz-build
 	$(BUILD)/kill/kill 10000
 	BUILD=$(BUILD) sh tests/fuzz/run.sh 7200 10000000
 
+# What is committed, and the page's libraries, as one archive that comes out the
+# same wherever it is made.
+dist:
+	@sh conf/vendor.sh must
+	@rm -rf build/dist && mkdir -p build/dist
+	git archive --prefix=relevo-$(VERSION)/ HEAD | tar -x -C build/dist
+	cp -R htdocs/vendor build/dist/relevo-$(VERSION)/htdocs/
+	tar --sort=name --owner=0 --group=0 --numeric-owner \
+	    --mtime="@$$(git log -1 --format=%ct)" -C build/dist -cf - \
+	    relevo-$(VERSION) | gzip -n >build/relevo-$(VERSION).tar.gz
+
 # The page's libraries from npm; without them it is plain.
 vendor:
 	@sh conf/vendor.sh
@@ -151,6 +163,7 @@ help:
 	@echo 'make vendor     fetch the libraries of the page (npm)'
 	@echo 'make bench      what a take, a settle and an attach cost'
 	@echo 'make prove      10,000 kills, 20,000 power cuts, 10 million fuzz runs each'
+	@echo 'make dist       build/relevo-VERSION.tar.gz'
 	@echo 'make unit       build the unit tests'
 	@echo 'make deps       install the Debian packages that are missing'
 	@echo 'make install    with PREFIX and DESTDIR'
@@ -158,7 +171,7 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk bench prove vendor deps deps-run deps-check layers \
+.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist vendor deps deps-run deps-check layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin
