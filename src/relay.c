@@ -234,8 +234,10 @@ relay_end(struct relay *r, int status, bool whole)
 
 /* The answer is whole. */
 static void
-relay_done(struct relay *r)
+on_whole(void *arg)
 {
+	struct relay *r = arg;
+
 	r->fault.code = FAULT_NONE;
 	relay_end(r, 200, true);
 }
@@ -418,12 +420,6 @@ on_out(void *arg)
 	if (first || r->call.tail != 0)
 		clock_set(r);
 	return r->answer.full;
-}
-
-static void
-on_whole(void *arg)
-{
-	relay_done(arg);
 }
 
 /* The time for an attempt until it gives content: what is left of the time for
