@@ -67,6 +67,9 @@ struct fetch *fetch_start(struct fetcher *fr, struct fetch_target *t,
  * the other side stops at once. Allowed in its own callbacks. */
 void	fetch_cancel(struct fetch *f);
 
+/* The version of the library in use, constant text. */
+const char *fetch_version(void);
+
 /* Go on after a pause. May call body before it returns. */
 void	fetch_resume(struct fetch *f);
 

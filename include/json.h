@@ -86,6 +86,9 @@ const char *json_string(const struct json_tree *t);	/* NULL: none; ends
 int	json_number(const struct json_tree *t, double *out);	/* 0 or -1 */
 size_t	json_count(const struct json_tree *t);	/* members of an array */
 
+/* The version of the library in use, constant text. */
+const char *json_version(void);
+
 /* ---- writing ---- */
 
 /* Writes members in order and puts the commas. name NULL inside an array.

@@ -1,7 +1,5 @@
 #include "cmd.h"
 
-#include <cjson/cJSON.h>
-#include <curl/curlver.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +12,8 @@
 #include "config.h"
 #include "env.h"
 #include "explain.h"
+#include "fetch.h"
+#include "json.h"
 #include "ledger.h"
 #include "report.h"
 #include "text.h"
@@ -339,9 +339,8 @@ version(const char *file, int argc, char **argv)
 	(void)file;
 	(void)argc;
 	(void)argv;
-	printf("relevo " VERSION "\nlibcurl " LIBCURL_VERSION
-	    "\ncJSON %s\nlibsodium %s\n", cJSON_Version(),
-	    sodium_version_string());
+	printf("relevo " VERSION "\nlibcurl %s\ncJSON %s\nlibsodium %s\n",
+	    fetch_version(), json_version(), sodium_version_string());
 	return 0;
 }
 

@@ -577,3 +577,9 @@ reap(struct fetcher *fr)
 		events->done(arg, result, detail);
 	}
 }
+
+const char *
+fetch_version(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}

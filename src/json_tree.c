@@ -121,3 +121,9 @@ json_count(const struct json_tree *t)
 		return 0;
 	return (size_t)cJSON_GetArraySize(node(t));
 }
+
+const char *
+json_version(void)
+{
+	return cJSON_Version();
+}
