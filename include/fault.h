@@ -31,7 +31,7 @@ enum fault_code {
 	FAULT_QUOTA,			/* 429 insufficient_quota */
 	FAULT_OVERLOADED,		/* 503 */
 	/* upstream */
-	FAULT_NO_MODELS,		/* 503: none configured or none fits */
+	FAULT_NO_MODELS,		/* 503: none of this name is on */
 	FAULT_UPSTREAM_REFUSED,		/* 502: no connection */
 	FAULT_UPSTREAM_TIMEOUT,		/* 504 */
 	FAULT_UPSTREAM_STATUS,		/* 502: an error status */

@@ -124,7 +124,8 @@ struct window_mark quota_take(struct quota_slot *s,
 	    int64_t tokens, uint64_t lease);
 
 /* A lease of s ended: one less in flight; a probe's result opens the scope or
- * bars it again, 10 s doubled each time up to 300 s. known false: the process
+ * bars it again, for 20 s after the first probe that failed, doubled each time
+ * up to 300 s. known false: the process
  * died, nothing is known. */
 void	quota_done(struct quota_slot *s, const struct text_time *t,
 	    uint64_t lease, bool known, bool failed);

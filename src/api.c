@@ -313,7 +313,8 @@ find(const struct config *cfg, struct call *c, const char **allow,
 	if (*allow == NULL)
 		fault_set(f, FAULT_UNKNOWN_URL, NULL, "there is nothing at "
 		    "this path; try POST /chat, GET /models, GET /usage, "
-		    "GET /health or POST /v1/chat/completions");
+		    "GET /health, GET /route?model=auto or POST "
+		    "/v1/chat/completions");
 	return NULL;
 }
 

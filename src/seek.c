@@ -381,9 +381,9 @@ fault_unfit(const struct seek *s, struct fault *f)
 		    (long long)s->chat->prompt, name, context ?
 		    "into its context" : "within its whole limit");
 	else if (cannot)
-		fault_set(f, FAULT_NO_MODELS, "model", "no model of \"%s\" can "
-		    "do what this request needs (tools, images, audio or a "
-		    "JSON schema)", name);
+		fault_set(f, FAULT_INVALID_REQUEST, "model", "no model of "
+		    "\"%s\" can do what this request needs (tools, images, "
+		    "audio or a JSON schema)", name);
 	else
 		fault_set(f, FAULT_NO_MODELS, "model", "no model of \"%s\" is "
 		    "available; GET /models says why", name);

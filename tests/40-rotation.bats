@@ -258,7 +258,7 @@ up()
 	    "image_url":{"url":"data:image/png;base64,AAAA"}}]}]}'
 	[[ $(header x-relevo-model) == eyes ]]
 	ask p2/m3 'tools: [{type: "function", function: {name: "f"}}]'
-	refused 503 no_models model
+	refused 400 invalid_request model
 }
 
 @test "filter: only models whose context is large enough" {
