@@ -292,6 +292,21 @@ quoted(const char *p, size_t *n)
 	return NULL;
 }
 
+/* The word after "supplied: ", as in OpenAI's "Unrecognized request argument
+ * supplied: seed", which quotes nothing. */
+static const char *
+supplied(const char *p, size_t *n)
+{
+	static const char mark[] = "supplied: ";
+
+	p = strstr(p, mark);
+	if (p == NULL)
+		return NULL;
+	p += sizeof(mark) - 1;
+	*n = strspn(p, "abcdefghijklmnopqrstuvwxyz_");
+	return may_strip(p, *n) ? p : NULL;
+}
+
 /* The member that the provider does not know: from the field for it, from
  * what a wording is known to mean, from a quoted word. A wrong guess harms
  * nobody: a member that the body does not have is not stripped. */
@@ -317,6 +332,8 @@ find_member(const struct verdict_error *e, char *out, size_t size)
 			}
 		if (p == NULL)
 			p = quoted(e->message, &n);
+		if (p == NULL)
+			p = supplied(e->message, &n);
 	}
 	if (p != NULL)
 		snprintf(out, size, "%.*s", (int)n, p);

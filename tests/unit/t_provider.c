@@ -434,6 +434,10 @@ members_to_strip(void **state)
 		  "[\"body\",\"seed\"],\"msg\":\"x\"}]}", "seed" },
 		{ "{\"message\":\"This model only supports single tool-calls "
 		  "at once!\"}", "parallel_tool_calls" },
+		{ "{\"error\":{\"message\":\"Unrecognized request argument "
+		  "supplied: logit_bias\"}}", "logit_bias" },
+		{ "{\"error\":{\"message\":\"Unrecognized request arguments "
+		  "supplied: tools\"}}", "" },
 		{ "{\"error\":{\"message\":\"reasoning_effort is wrong\"}}",
 		  "reasoning_effort" },
 		/* never what the answer hangs on, nor what is no member */
