@@ -71,6 +71,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 -include tests/kill/rules.mk
 -include tests/fuzz/rules.mk
 -include tests/sim/rules.mk
+-include tests/lint/rules.mk
 
 unit: $(UNIT)
 mock: $(BUILD)/mock/mock $(BUILD)/load/load
@@ -117,7 +118,7 @@ check-sdk: deps-check
 	@$(MAKE) --no-print-directory all mock
 	@sh tests/sdk/run.sh
 
-deps-run deps-check:
+deps-run deps-check deps-lint:
 	@sh conf/deps.sh $(@:deps-%=%)
 deps: deps-check
 
@@ -166,12 +167,16 @@ help:
 	@echo 'make dist       build/relevo-VERSION.tar.gz'
 	@echo 'make unit       build the unit tests'
 	@echo 'make deps       install the Debian packages that are missing'
+	@echo 'make lint       clang-tidy, cppcheck, the longest functions'
+	@echo 'make format     clang-format on what differs from FROM=HEAD'
+	@echo 'make cov        which lines the tests run'
+	@echo 'make compile_commands.json   for editors'
 	@echo 'make install    with PREFIX and DESTDIR'
 	@echo 'make clean      remove what was built'
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist vendor deps deps-run deps-check layers \
+.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist vendor deps deps-run deps-check deps-lint layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin

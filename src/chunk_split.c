@@ -102,16 +102,15 @@ static void
 put_tools(struct split *s, struct chunk_span v)
 {
 	size_t done = 0, k, brace;
-	enum json_token t;
 	struct json j;
 	bool has, some;
 
 	json_begin(&j, s->p + v.at, v.len);
-	t = json_next(&j);
-	for (k = 0; (t = json_next(&j)) == JSON_OBJECT; k++) {
+	json_next(&j);
+	for (k = 0; json_next(&j) == JSON_OBJECT; k++) {
 		brace = j.tok;
 		has = some = false;
-		while ((t = json_next(&j)) == JSON_KEY) {
+		while (json_next(&j) == JSON_KEY) {
 			some = true;
 			has = has || json_is(&j, "index");
 			json_skip(&j);

@@ -136,7 +136,7 @@ last_user(const char *body, size_t n)
 				break;
 			continue;
 		}
-		while ((t = json_next(&j)) == JSON_OBJECT)
+		while (json_next(&j) == JSON_OBJECT)
 			if (user_content(&j, &found) < 0)
 				return found;
 		break;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "file.h"
@@ -169,7 +170,6 @@ env_restore(void)
 {
 	/* The one thing that has to outlive a load: which variables were there
 	 * before any. The strings are the process's own and never freed. */
-	extern char **environ;
 	static char **born;
 	size_t n = 0;
 

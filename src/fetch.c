@@ -205,7 +205,7 @@ fetcher_free(struct fetcher *fr)
 	if (fr == NULL)
 		return;
 	while (fr->live != NULL)
-		fetch_cancel(fr->live);
+		fetch_cancel(fr->live);	/* NOLINT: it unlinks itself */
 	while ((t = fr->targets) != NULL) {
 		fr->targets = t->next;
 		target_free(t);

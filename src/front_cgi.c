@@ -230,7 +230,6 @@ cgi_watch(struct cgi *c)
 int
 front_cgi(struct loop *l, const struct config *cfg, struct api *api)
 {
-	extern char **environ;
 	struct cgi c = { .loop = l, .cfg = cfg, .sink = { sink_put, sink_end },
 	    .flush.run = on_flush, .stall.fire = on_stall, .term.fd = -1 };
 	struct api_request rq = { .http = &c.http };

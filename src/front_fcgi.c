@@ -558,7 +558,7 @@ front_fcgi_free(struct front *f)
 		return;
 	f->draining = false;
 	while (f->conns != NULL)
-		conn_close(f->conns);
+		conn_close(f->conns);	/* NOLINT: it unlinks itself */
 	loop_forget(f->loop, &f->listen);
 	loop_timer_cancel(f->loop, &f->again);
 	free(f->peek);

@@ -415,7 +415,7 @@ static int
 accepted(const char *accept, const char *type)
 {
 	const char *end = accept + strlen(accept), *rest = accept;
-	const char *range, *parts, *p, *range_end;
+	const char *range, *parts, *p = accept, *range_end;
 	int best = 0, result = 0, how, q;
 	size_t n;
 

@@ -267,10 +267,10 @@ relay_gone(struct relay *r)
 
 /* How long it waits for room at most: as the route says, or less. */
 static int64_t
-max_wait(const struct relay *r)
+max_wait(const struct relay_ask *ask, const struct config *cfg)
 {
-	int64_t most = r->seek.route->max_wait_ms, own;
-	const char *word = r->ask.http->max_wait;
+	int64_t most = cfg->routes[ask->alias->route].max_wait_ms, own;
+	const char *word = ask->http->max_wait;
 
 	if (word == NULL || text_duration(word, strlen(word), 1000, &own) != 0)
 		return most;
@@ -561,7 +561,7 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 	    ask->client) != 0)
 		goto fail;
 	text_clock(&now);
-	r->seek.patience = now.mono + max_wait(r);
+	r->seek.patience = now.mono + max_wait(ask, rs->cfg);
 	seek_order(&r->seek, &now, chance(rs));
 	budget_asked(&rs->budget, now.mono);
 	r->rs = rs;

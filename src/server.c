@@ -164,7 +164,7 @@ read_proxy(struct parse *p, const struct scan_section *sec, struct config *c)
 {
 	static const char *const schemes[] = { "http://", "https://",
 	    "socks5://", "socks5h://" };
-	const char *v = parse_str(p, sec, "proxy", ""), *at;
+	const char *v = parse_str(p, sec, "proxy", "");
 	size_t i, n = 0;
 
 	for (i = 0; i < 4; i++)
@@ -174,7 +174,7 @@ read_proxy(struct parse *p, const struct scan_section *sec, struct config *c)
 	    strpbrk(v, " \t\"\\${}") != NULL))
 		parse_error(p, sec, "proxy", "the proxy must begin "
 		    "with http:// https:// socks5:// or socks5h://");
-	if ((at = strrchr(v, '@')) != NULL && n != 0)
+	if (n != 0 && strchr(v, '@') != NULL)
 		log_secret(v + n);
 	c->proxy = strdup(v);
 	return c->proxy != NULL ? 0 : -1;

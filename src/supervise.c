@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -66,9 +67,12 @@ supervise_inherited(void)
 	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
 	int on = 0;
 	socklen_t n = sizeof(on);
+	uint64_t count, whose;
 
-	if (fds != NULL && pid != NULL && atoi(fds) >= 1 &&
-	    atoi(pid) == getpid()) {
+	if (fds != NULL && pid != NULL &&
+	    text_uint(fds, strlen(fds), INT_MAX, &count) == 0 && count >= 1 &&
+	    text_uint(pid, strlen(pid), INT_MAX, &whose) == 0 &&
+	    whose == (uint64_t)getpid()) {
 		unsetenv("LISTEN_FDS");
 		unsetenv("LISTEN_PID");
 		return 3;

@@ -259,7 +259,7 @@ has_status(const char *list, int status)
 
 	while ((p = next(&list, &n)) != NULL)
 		if (p[0] - '0' == status / 100 && (p[1] == 'x' ||
-		    atoi(p) == status))
+		    strtol(p, NULL, 10) == status))
 			return true;
 	return false;
 }
