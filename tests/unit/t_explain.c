@@ -368,7 +368,7 @@ unfit_ones(void **state)
 	buf_init(&out, 65536);
 	assert_int_equal(explain_text(&e, &out), 0);
 	assert_non_null(strstr(buf_str(&out), "cannot"));
-	assert_non_null(strstr(buf_str(&out), "it would be refused: 503"));
+	assert_non_null(strstr(buf_str(&out), "it would be refused: 400"));
 	buf_release(&out);
 	/* no room for it is told, not cut */
 	buf_init(&out, 100);
