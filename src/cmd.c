@@ -10,13 +10,16 @@
 #include "chat.h"
 #include "client.h"
 #include "config.h"
+#include "doctor.h"
 #include "env.h"
 #include "explain.h"
 #include "fetch.h"
 #include "json.h"
 #include "ledger.h"
+#include "probe.h"
 #include "report.h"
 #include "text.h"
+#include "url.h"
 
 #define VERSION		"0.1.0"
 #define CMD_OUT		(16 * 1024 * 1024)
@@ -333,6 +336,43 @@ client(const char *file, int argc, char **argv)
 	return 0;
 }
 
+/* doctor [--socket PATH] [URL] */
+static int
+examine(const char *file, int argc, char **argv)
+{
+	struct doctor d = { .token = getenv("RELEVO_TOKEN") };
+	struct config *cfg;
+	char *url = NULL;
+	int rc = 1;
+
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--socket") == 0 && i + 1 < argc)
+			d.socket = argv[++i];
+		else if (argv[i][0] != '-' && url == NULL)
+			url = argv[i];
+		else
+			return help(file, argc, argv);
+	}
+	if (url != NULL && url_wrong(url, true) != NULL) {
+		fprintf(stderr, "relevo: the url %s\n", url_wrong(url, true));
+		return 2;
+	}
+	cfg = cmd_config(file);
+	if (cfg == NULL)
+		return 2;
+	for (size_t n = url != NULL ? strlen(url) : 0; n > 0 &&
+	    url[n - 1] == '/'; n--)
+		url[n - 1] = '\0';
+	d.url = url;
+	d.cfg = cfg;
+	d.probes = probes_new();
+	if (d.probes != NULL)
+		rc = doctor(&d);
+	probes_free(d.probes);
+	config_free(cfg);
+	return rc;
+}
+
 static int
 version(const char *file, int argc, char **argv)
 {
@@ -355,6 +395,9 @@ static const struct command table[] = {
 	  "who would answer now, and why not the others", explain },
 	{ "state", "dump|verify|reset [NAME]|path",
 	  "look into the state file, or forget counts", state },
+	{ "doctor", "[--socket PATH] [URL]",
+	  "what may stand in the way: keys, clock, files, the web server",
+	  examine },
 	{ "client", "new NAME", "make a token for a client", client },
 	{ "version", "", "versions of relevo and its libraries", version },
 	{ "help", "", "this", help },

@@ -36,8 +36,8 @@ _relevo()
 	esac
 	local words=''
 	case $command in
-	'')	words='serve check models usage explain state client version
-		    help --config' ;;
+	'')	words='serve check models usage explain doctor state client
+		    version help --config' ;;
 	serve)	words='--socket --mode' ;;
 	check)	words='--print' ;;
 	models | usage)
@@ -48,6 +48,7 @@ _relevo()
 		[[ -n $before ]] || words+=" auto $("${COMP_WORDS[0]}" \
 		    "${config[@]}" check --print 2>/dev/null | sed -nE \
 		    's/^(model|alias) "?([^" ]*)"? .*/\2/p')" ;;
+	doctor)	words=--socket ;;
 	state)
 		case $before in
 		'')	words='dump verify reset path' ;;

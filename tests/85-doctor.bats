@@ -1,0 +1,189 @@
+# relevo doctor: what it finds, and that it says the mend.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	setup_dir
+	mock_start
+	CONF=$DIR/relevo.conf
+}
+
+teardown()
+{
+	stop_all
+}
+
+doctor()
+{
+	run --separate-stderr "$RELEVO" --config "$CONF" doctor "$@"
+	[[ -z $stderr ]] || fail "stderr: $stderr"
+}
+
+# finds GRADE WHAT TEXT: a line of the output; its mend, if TEXT2 is given,
+# stands in the next.
+finds()
+{
+	grep -qE "^$1 +$2 .*$3" <<<"$output" || fail "no $1 $2 with \"$3\":
+$output"
+	[[ -z ${4:-} ]] || grep -A1 -E "^$1 +$2 .*$3" <<<"$output" |
+	    grep -q -- "-> .*$4" || fail "no mend \"$4\":
+$output"
+}
+
+config_one()
+{
+	config_mock p1 m1 | config_write "${1:-}"
+}
+
+@test "doctor: all is well: one line each, status 0" {
+	config_one 'access = token' 
+	"$RELEVO" client new bot | sed -n '/client bot/,$p' >>"$CONF"
+	mock_script /models "header=Date: $(date -uR | sed 's/,/%2C/; s/+0000/GMT/')"
+	doctor
+	finds ok config '1 providers are on, 1 of 1 models'
+	finds ok access 'of 1 clients'
+	finds ok state 'in use and sound'
+	finds ok clock 'apart from p1'
+	[[ $status == 0 && ${lines[-1]} == '0 failed, '* ]]
+}
+
+@test "doctor: a key that is refused, the provider's own words, no secret" {
+	config_one
+	mock_key y-p1 'status=401,message=key+test-key-p1+is+%1b[31mwrong'
+	doctor
+	[[ $status == 1 ]]
+	finds FAIL 'p1 k-[0-9a-f]+' 'refuses the key \(401' 'new key'
+	[[ $output != *test-key* && $output != *$'\e'* ]]
+}
+
+@test "doctor: a key that is taken, a list that everybody may see" {
+	config_one
+	mock_script /models status=401
+	mock_key y-p1 status=200
+	doctor
+	finds ok 'p1 k-[0-9a-f]+' 'takes the key'
+	mock_ctl POST reset >/dev/null
+	doctor
+	finds - 'p1 k-[0-9a-f]+' 'only a chat can tell'
+}
+
+@test "doctor: a model that the provider no longer lists" {
+	config_mock p1 gone-model | config_write
+	doctor
+	finds warn p1 'does not list gone-model' 'another name'
+}
+
+@test "doctor: nobody there, no such host, a limit, a wrong path" {
+	local port
+
+	port=$(free_port)
+	{
+		printf 'provider dead { url = "http://127.0.0.1:%s/v1"\n' \
+		    "$port"
+		printf 'key = test-key-dead }\nmodel dead/m { }\n'
+		printf 'provider lost { url = "https://no.invalid/v1"\n'
+		printf 'key = test-key-lost }\nmodel lost/m { }\n'
+		config_mock p1 m1
+		config_mock p2 m2
+	} | config_write
+	mock_key y-p1 status=429
+	mock_key y-p2 status=404
+	doctor
+	[[ $status == 1 ]]
+	finds FAIL 'dead k-[0-9a-f]+' 'not reached' 'look at the url'
+	finds FAIL 'lost k-[0-9a-f]+' 'not reached' 'name server'
+	finds warn 'p1 k-[0-9a-f]+' 'says 429'
+	finds warn 'p2 k-[0-9a-f]+' 'says 404' 'version'
+}
+
+@test "doctor: a clock that is wrong" {
+	config_one
+	mock_script /models 'header=Date: Sat%2C 01 Jan 2022 00:00:00 GMT'
+	doctor
+	[[ $status == 1 ]]
+	finds FAIL clock 'apart from p1' NTP
+}
+
+@test "doctor: no key at all, open to all, a state without a folder" {
+	printf 'provider p1 {\n\turl = https://p1.example/v1\n' >"$DIR/p"
+	printf '\tkey = ${RELEVO_NO_SUCH_KEY}\n}\nmodel p1/m { }\n' >>"$DIR/p"
+	config_write <"$DIR/p"
+	sed -i "s|$DIR/state|$DIR/nowhere/state|" "$CONF"
+	doctor
+	[[ $status == 1 ]]
+	finds FAIL config '0 providers' 'put a key'
+	finds warn access 'open' 'access = token'
+	finds FAIL state nowhere 'make the folder'
+}
+
+@test "doctor: the state of another user is left alone" {
+	local dir=/usr uid=0
+
+	if [[ $(id -u) == 0 ]]; then
+		dir=$DIR/theirs uid=65534
+		mkdir "$dir"
+		chown "$uid" "$dir"
+	fi
+	config_one
+	sed -i "s|$DIR/state|$dir/state|" "$CONF"
+	doctor
+	finds - state "belongs to user $uid" 'as that user'
+	[[ ! -e $dir/state ]]
+}
+
+@test "doctor: the socket" {
+	config_one
+	doctor --socket "$DIR/none.sock"
+	finds FAIL socket 'No such file' 'start relevo'
+	relevo_serve
+	doctor --socket "$DIR/relevo.sock"
+	finds ok socket 'is listened on'
+	chmod 666 "$DIR/relevo.sock"
+	doctor --socket "$DIR/relevo.sock"
+	finds warn socket 'everyone on this machine' 0660
+}
+
+# -- the public URL -----------------------------------------------------------
+
+@test "doctor: a url that is right: routes, header, files, stream" {
+	config_one 'access = token'
+	"$RELEVO" client new bot >"$DIR/new"
+	sed -n '/client bot/,$p' "$DIR/new" >>"$CONF"
+	mock_script m1 tokens=40,pace=20
+	lighttpd_start fcgi
+	RELEVO_TOKEN=$(grep -o 'rlv-[^ ]*' "$DIR/new") doctor "$URL/"
+	finds ok url 'is relevo'
+	finds ok authorization 'arrives'
+	finds ok 'private files' 'not to be had'
+	finds ok stream 'events in [0-9]+ pieces'
+	unset RELEVO_TOKEN
+	doctor "$URL"
+	finds - stream 'needs a client.s token' RELEVO_TOKEN
+}
+
+@test "doctor: a server that collects, one that shows the .env" {
+	config_one
+	echo 'UNUSED_API_KEY=test-key-unused' >"$DIR/.env"
+	chmod 600 "$DIR/.env"
+	mock_script m1 tokens=40,pace=20
+	mkdir -p "$DIR/htdocs"
+	echo 'OTHER_API_KEY=test-key-other' >"$DIR/htdocs/.env"
+	lighttpd_start fcgi "server.stream-response-body := 0
+	    server.document-root := \"$DIR/htdocs\""
+	doctor "$URL"
+	[[ $status == 1 ]]
+	finds FAIL stream 'something collects' stream-response-body
+	finds FAIL 'private files' '/.env shows it' 'document root'
+}
+
+@test "doctor: a url where nothing is, one where something else is" {
+	config_one
+	doctor "http://127.0.0.1:$(free_port)"
+	finds FAIL url 'refused|connect' 'web server running'
+	doctor "$MOCK_URL"
+	finds FAIL url 'not as relevo' routes
+	run --separate-stderr "$RELEVO" --config "$CONF" doctor ftp://x
+	[[ $status == 2 && $stderr == *'the url'* ]]
+}
