@@ -1,4 +1,5 @@
 #include "map.h"
+#include "map_own.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,38 +25,11 @@
 #define MAGIC		"relevoST"
 #define VERSION		1
 #define ENDIAN		0x01020304
-#define LOCK_SAVE	(IMAGE_LOCK + 1)
 #define LOCK_WORKER	(IMAGE_LOCK + 16)
 
 #define OPEN_WAIT_MS	2000
 
-/* The first sector: written once, on the disk before the file is used. */
-struct head {
-	char	 magic[8];
-	uint32_t version, endian;
-	uint64_t layout, nonce;
-	int64_t	 made;			/* wall ms */
-	uint64_t sum;
-};
-static_assert(sizeof(struct head) == 48, "head");
-
-struct map {
-	struct image im;
-	char	*path;
-	int	 fd;			/* -1: memory only */
-	struct head head;		/* as it was when opened */
-	uint64_t boot[2];
-	uint64_t layout;
-	enum map_state state;
-	struct text_time then;
-	dev_t	 dev;
-	ino_t	 ino;
-	int	 worker;		/* -1: none */
-	void	*save;			/* copied, to be flushed */
-	size_t	 save_len;
-	uint64_t save_number, save_seq;
-	char	 why[200];
-};
+static_assert(sizeof(struct map_head) == 48, "head");
 
 static struct image_live *
 live(const struct map *m)
@@ -254,29 +228,17 @@ read_boot(uint64_t boot[2])
 }
 
 static uint64_t
-head_sum(const struct head *h)
+head_sum(const struct map_head *h)
 {
-	return save_sum(3, h, offsetof(struct head, sum));
+	return save_sum(3, h, offsetof(struct map_head, sum));
 }
 
 static bool
-head_good(const struct map *m, const struct head *h)
+head_good(const struct map *m, const struct map_head *h)
 {
 	return memcmp(h->magic, MAGIC, 8) == 0 && h->version == VERSION &&
 	    h->endian == ENDIAN && h->layout == m->layout &&
 	    h->sum == head_sum(h);
-}
-
-static int
-save_open(struct map *m, uint64_t number, int flags)
-{
-	char path[4096], why[sizeof(m->why)];
-	struct stat st;
-
-	if (snprintf(path, sizeof(path), "%s.%d", m->path,
-	    (int)(number & 1)) >= (int)sizeof(path))
-		return -1;
-	return site_open(path, flags, &st, why, sizeof(why));
 }
 
 /* Put the newest whole checkpoint into the data; any: of whatever file. */
@@ -290,7 +252,7 @@ restore(struct map *m, bool any)
 	int i, fd;
 
 	for (i = 0; i < 2; i++) {
-		if ((fd = save_open(m, (uint64_t)i, 0)) < 0)
+		if ((fd = map_save_open(m, (uint64_t)i, 0)) < 0)
 			continue;
 		p = save_read(fd, &h, &len);
 		close(fd);
@@ -324,7 +286,7 @@ restore(struct map *m, bool any)
 static int
 create(struct map *m, size_t size, int64_t wall, bool copy)
 {
-	struct head h = { .version = VERSION, .endian = ENDIAN,
+	struct map_head h = { .version = VERSION, .endian = ENDIAN,
 	    .layout = m->layout, .made = wall };
 	int e = posix_fallocate(m->fd, 0, (off_t)(IMAGE_DATA + size));
 
@@ -520,65 +482,4 @@ map_close(struct map *m)
 	free(m->save);
 	free(m->path);
 	free(m);
-}
-
-/* Checkpoints. */
-
-int64_t
-map_stale(const struct map *m, const struct text_time *now)
-{
-	const struct image_live *l = live(m);
-	int64_t age;
-
-	if (m->fd < 0 || m->im.copy ||
-	    image_load(&l->seq) == image_load(&l->saved_seq))
-		return -1;
-	age = now->mono - (int64_t)image_load(&l->saved_at);
-	return age < 0 ? INT64_MAX : age;
-}
-
-int
-map_save(struct map *m, const struct text_time *now,
-    const struct save_range *r, size_t n)
-{
-	struct save_head h = { .nonce = m->head.nonce, .layout = m->layout,
-	    .wall = now->wall, .mono = now->mono };
-
-	if (m->fd < 0 || m->im.copy || lock_try(m->fd, LOCK_SAVE) < 0)
-		return -1;
-	h.number = image_load(&live(m)->saved) + 1;
-	free(m->save);
-	m->save = save_make(&h, m->im.base + IMAGE_DATA, r, n, &m->save_len);
-	m->save_number = h.number;
-	m->save_seq = image_load(&live(m)->seq);
-	image_store(&m->im, &live(m)->saved_at, (uint64_t)now->mono);
-	if (m->save != NULL)
-		return 0;
-	lock_drop(m->fd, LOCK_SAVE);
-	return -1;
-}
-
-int
-map_flush(struct map *m)
-{
-	int fd, r = -1;
-
-	if (m->save == NULL || m->fd < 0)
-		return -1;
-	fd = save_open(m, m->save_number, O_CREAT);
-	if (fd >= 0)
-		r = save_write(fd, m->save, m->save_len);
-	if (r == 0 && m->save_number <= 2)
-		site_sync(m->path);
-	/* Nobody else writes these words while LOCK_SAVE is ours. */
-	if (r == 0) {
-		image_store(&m->im, &live(m)->saved, m->save_number);
-		image_store(&m->im, &live(m)->saved_seq, m->save_seq);
-	}
-	if (fd >= 0)
-		close(fd);
-	free(m->save);
-	m->save = NULL;
-	lock_drop(m->fd, LOCK_SAVE);
-	return r;
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A file in layer N of tests/layers.txt may include the headers of layers below
-# N, and its own module's. A file word_part.c belongs to the module word.
+# N, and its own module's. A file word_part.c belongs to the module word,
+# and word_own.h is what the parts of word share: nobody else includes it.
 set -eu
 cd "$(dirname "$0")/.."
 awk '
@@ -16,7 +17,11 @@ FNR == 1 {
 }
 /^#include "/ {
 	inc = $2; gsub(/"/, "", inc); sub(/\.h$/, "", inc)
-	if (inc == name) next
+	own = inc
+	if (sub(/_own$/, "", own) && own != name) {
+		print FILENAME ": " $2 " is of " own " alone"; bad++
+	}
+	if (inc == name || own == name) next
 	if (!(inc in layer)) { print FILENAME ": " $2 " is not in tests/layers.txt"; bad++ }
 	else if (layer[inc] >= layer[name]) {
 		print FILENAME ": " name " (" layer[name] ") includes " inc " (" layer[inc] ")"; bad++

@@ -226,7 +226,7 @@ each_bit_of_the_head(void **state)
 
 	(void)state;
 	log_level(LOG_ERROR);
-	for (bit = 0; bit < sizeof(struct head) * 8; bit++) {
+	for (bit = 0; bit < sizeof(struct map_head) * 8; bit++) {
 		map_close(m);
 		fd = open(path, O_RDWR);
 		assert_int_equal(1, pread(fd, &c, 1, (off_t)bit / 8));
