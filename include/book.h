@@ -29,6 +29,11 @@ struct book {
 int	book_open(struct book *b, const struct config *cfg,
 	    const struct text_time *now);
 
+/* The same of what the file holds now, for one who only looks; then
+ * book_begin, book_end, book_health and book_close. */
+int	book_snapshot(struct book *b, const struct config *cfg,
+	    const struct text_time *now);
+
 /* End our leases at their estimate, checkpoint if we are the last, release.
  * Blocks for the disk. */
 void	book_close(struct book *b);

@@ -30,6 +30,13 @@ struct ledger;
 struct ledger *ledger_open(const struct config *cfg,
     const struct text_time *now);
 
+/* What the state file holds now, in a ledger of its own, for one who only looks:
+ * nothing is made, locked, settled or changed, read permission is enough, and
+ * it does not move on. ledger_health says why there is nothing to see. For the
+ * functions that read, and ledger_close. NULL: memory is out. */
+struct ledger *ledger_snapshot(const struct config *cfg,
+    const struct text_time *now);
+
 /* Checkpoint, give up this process's worker slot, unmap. Takes NULL. Leases
  * still open are settled at their estimate. */
 void	ledger_close(struct ledger *l);
@@ -126,6 +133,32 @@ enum ledger_kind { LEDGER_K_ACCOUNT, LEDGER_K_KEY, LEDGER_K_LANE,
 size_t	ledger_report(struct ledger *l, const struct text_time *now,
 	    enum ledger_kind kind, size_t index, struct ledger_counts *counts,
 	    struct quota_row rows[CONFIG_LIMITS]);
+
+/* Of the file, since it was made; taken is settled + abandoned + open. */
+struct ledger_totals {
+	int64_t	bytes;			/* of the tables */
+	int64_t	taken, settled;
+	int64_t	abandoned;		/* its process died */
+	int64_t	fallbacks;		/* settled after another lane failed */
+	int64_t	waiting;		/* as ledger_waiting */
+};
+
+void	ledger_totals(struct ledger *l, const struct text_time *now,
+	    struct ledger_totals *out);
+
+/* A request under way, of any process. */
+struct ledger_run {
+	size_t	 lane, client;		/* LEDGER_NOBODY: none, or not of this
+					 * configuration */
+	int64_t	 pid;			/* as its process saw itself */
+	bool	 alive;			/* that process */
+	int64_t	 since;			/* wall ms, whole seconds */
+	int64_t	 tokens;		/* reserved */
+};
+
+/* The first max of them in the order of the file; how many there are. */
+size_t	ledger_running(struct ledger *l, const struct text_time *now,
+	    struct ledger_run *out, size_t max);
 
 /* What was settled in each of the last hours and days (UTC), oldest first, the
  * present one last; nothing used is zeros. Under way is not settled. */

@@ -47,6 +47,7 @@ struct map_want {
 	uint64_t layout;		/* hash of what the caller puts in */
 	size_t	 size;			/* data of a new file; of 8 bytes */
 	bool	 copy;			/* as if the file system were remote */
+	bool	 look;			/* see map_open */
 };
 
 enum map_state {
@@ -60,7 +61,11 @@ enum map_state {
  * to the next one as if it had never come. A file that is not ours (foreign,
  * damaged, another layout) is renamed to PATH.bad-TIME and logged, unless
  * living processes use it. NULL only when memory is out. Blocks for files, and
- * for the lock at most 2 s. */
+ * for the lock at most 2 s.
+ *
+ * look: what the file holds now, in memory of our own, for one who may only
+ * read it. Nothing is made, renamed, locked or changed; map_why tells why there
+ * is nothing to see. Of map_claim and map_check it knows nothing. */
 struct map *map_open(const struct map_want *w, const struct text_time *now);
 void	map_ready(struct map *m);
 

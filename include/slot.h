@@ -108,6 +108,12 @@ void	slot_release(struct slot_table *t);
 int	slot_attach(struct slot_table *t, const char *path,
 	    const struct text_time *now);
 
+/* What the file at path holds now, copied, for one who only looks: t->map tells
+ * why when it is empty, and why a sentence if its tables are damaged. 0, or -1
+ * (memory). Blocks. */
+int	slot_snapshot(struct slot_table *t, const char *path,
+	    const struct text_time *now, const char **why);
+
 /* The same in memory, with a copy of the present map's data; the present map
  * is handed to the caller. NULL when memory is out. */
 struct map *slot_detach(struct slot_table *t, const struct text_time *now);
@@ -144,6 +150,9 @@ const struct quota_slot *slot_look(const struct slot_table *t, size_t scope);
 struct slot_lease *slot_lease_new(struct slot_table *t, uint32_t *index);
 /* Stage an open lease i and put it on the free list. */
 void	slot_lease_free(struct slot_table *t, uint32_t i);
+
+/* The process that holds a worker number, as it sees itself; 0 unknown. */
+int64_t	slot_pid(const struct slot_table *t, int worker);
 
 /* End lease i as of `now`, in a transaction of its own: at its estimate when
  * end is NULL (abandoned), else as end says. */

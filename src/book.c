@@ -100,6 +100,23 @@ book_open(struct book *b, const struct config *cfg,
 	return 0;
 }
 
+int
+book_snapshot(struct book *b, const struct config *cfg,
+    const struct text_time *now)
+{
+	const char *why;
+
+	*b = (struct book){ .cfg = cfg, .now = *now };
+	if (slot_init(&b->t, cfg) < 0 ||
+	    slot_snapshot(&b->t, cfg->state, now, &why) < 0) {
+		slot_release(&b->t);
+		return -1;
+	}
+	if (why != NULL)
+		snprintf(b->why, sizeof(b->why), "%s: %s", cfg->state, why);
+	return 0;
+}
+
 const char *
 book_health(const struct book *b)
 {

@@ -12,12 +12,14 @@
 #include "slot.h"
 #include "text.h"
 
-struct ledger *
-ledger_open(const struct config *cfg, const struct text_time *now)
+static struct ledger *
+make(const struct config *cfg, const struct text_time *now,
+    int (*open)(struct book *, const struct config *,
+    const struct text_time *))
 {
 	struct ledger *l = calloc(1, sizeof(*l));
 
-	if (l == NULL || book_open(&l->b, cfg, now) < 0) {
+	if (l == NULL || open(&l->b, cfg, now) < 0) {
 		free(l);
 		return NULL;
 	}
@@ -27,6 +29,18 @@ ledger_open(const struct config *cfg, const struct text_time *now)
 		return NULL;
 	}
 	return l;
+}
+
+struct ledger *
+ledger_open(const struct config *cfg, const struct text_time *now)
+{
+	return make(cfg, now, book_open);
+}
+
+struct ledger *
+ledger_snapshot(const struct config *cfg, const struct text_time *now)
+{
+	return make(cfg, now, book_snapshot);
 }
 
 void

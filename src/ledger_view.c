@@ -194,3 +194,75 @@ ledger_history(struct ledger *l, const struct text_time *now,
 	spans(l, now, SLOT_BY_DAY, out->days, LEDGER_DAYS);
 	book_end(&l->b);
 }
+
+void
+ledger_totals(struct ledger *l, const struct text_time *now,
+    struct ledger_totals *out)
+{
+	const struct slot_head *h;
+
+	*out = (struct ledger_totals){ 0 };
+	if (book_begin(&l->b, now) < 0)
+		return;
+	h = slot_head(&l->b.t);
+	out->bytes = (int64_t)map_size(l->b.t.map);
+	out->taken = (int64_t)(h->taken & INT64_MAX);
+	out->settled = (int64_t)(h->settled & INT64_MAX);
+	out->abandoned = (int64_t)(h->abandoned & INT64_MAX);
+	out->fallbacks = (int64_t)(h->fallbacks & INT64_MAX);
+	out->waiting = (int64_t)(h->waiting & INT64_MAX);
+	book_end(&l->b);
+}
+
+/* The scope of ours from first to end whose slot the lease names. */
+static size_t
+scope_in(const struct slot_table *t, const struct slot_lease *e, size_t first,
+    size_t end)
+{
+	size_t i;
+	int j;
+
+	for (j = 0; j < SLOT_SCOPES; j++) {
+		for (i = first; e->slot[j] != 0 && i < end; i++) {
+			if (t->scopes[i].slot == e->slot[j] - 1u &&
+			    slot_look(t, i) != NULL)
+				return i - first;
+		}
+	}
+	return LEDGER_NOBODY;
+}
+
+static void
+run_of(const struct slot_table *t, const struct slot_lease *e,
+    struct ledger_run *out)
+{
+	out->lane = scope_in(t, e, t->lanes, t->clients);
+	out->client = scope_in(t, e, t->clients, t->nscopes);
+	out->pid = slot_pid(t, e->owner - 1);
+	out->alive = map_alive(t->map, e->owner - 1);
+	out->since = (int64_t)e->wall * 1000;
+	out->tokens = e->tokens;
+}
+
+size_t
+ledger_running(struct ledger *l, const struct text_time *now,
+    struct ledger_run *out, size_t max)
+{
+	const struct slot_lease *e;
+	uint64_t top;
+	size_t n = 0;
+	uint32_t i;
+
+	if (book_begin(&l->b, now) < 0)
+		return 0;
+	top = slot_head(&l->b.t)->top;
+	for (i = 0; i < top && (e = slot_lease(&l->b.t, i)) != NULL; i++) {
+		if (e->owner == 0)
+			continue;
+		if (n < max)
+			run_of(&l->b.t, e, &out[n]);
+		n++;
+	}
+	book_end(&l->b);
+	return n;
+}

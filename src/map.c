@@ -28,6 +28,7 @@
 #define LOCK_WORKER	(IMAGE_LOCK + 16)
 
 #define OPEN_WAIT_MS	2000
+#define TRIES		20
 
 static_assert(sizeof(struct map_head) == 48, "head");
 
@@ -431,6 +432,44 @@ open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
 	return set_aside(m, what, wall) < 0 ? FAILED : AGAIN;
 }
 
+/* As open_once, into memory of our own. What a change has torn is read again,
+ * but for the last time: then some process was killed in a change, which is
+ * finished in the copy. */
+static int
+look_once(struct map *m, bool last)
+{
+	const struct image_live *l;
+	struct image_live now;
+	const char *what;
+	struct stat st;
+
+	m->fd = open(m->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
+	    O_NOCTTY);
+	if (m->fd < 0 || fstat(m->fd, &st) < 0) {
+		because(m, "%s: %s", m->path, strerror(errno));
+		return FAILED;
+	}
+	what = S_ISREG(st.st_mode) ? wrong(m, st.st_size) :
+	    "not a regular file";
+	if (what != NULL) {
+		because(m, "%s: %s", m->path, what);
+		return FAILED;
+	}
+	if (image_attach(&m->im, m->fd, (size_t)st.st_size, true) < 0 ||
+	    site_read(m->fd, &now, sizeof(now), IMAGE_LIVE) < 0)
+		return AGAIN;
+	l = live(m);
+	if (image_load(&l->size) > m->im.size || (!last &&
+	    (image_load(&l->mark) != 0 || image_load(&now.mark) != 0 ||
+	    image_load(&l->seq) != image_load(&now.seq))))
+		return AGAIN;
+	m->im.fd = -1;
+	m->im.copy = false;
+	(void)image_finish(&m->im);
+	examine(m, false);
+	return USED;
+}
+
 struct map *
 map_open(const struct map_want *w, const struct text_time *now)
 {
@@ -447,8 +486,9 @@ map_open(const struct map_want *w, const struct text_time *now)
 	because(m, "no state file is configured");
 	if (w->path != NULL && (m->path = strdup(w->path)) == NULL)
 		goto fail;
-	for (i = 0; m->path != NULL && i < 20 && r == AGAIN; i++) {
-		r = open_once(m, w, &any, now->wall);
+	for (i = 0; m->path != NULL && i < TRIES && r == AGAIN; i++) {
+		r = w->look ? look_once(m, i == TRIES - 1) :
+		    open_once(m, w, &any, now->wall);
 		if (r == USED)
 			return m;
 		leave(m);

@@ -38,7 +38,7 @@ map_stale(const struct map *m, const struct text_time *now)
 	const struct image_live *l = live(m);
 	int64_t age;
 
-	if (m->fd < 0 || m->im.copy ||
+	if (m->im.fd < 0 || m->im.copy ||
 	    image_load(&l->seq) == image_load(&l->saved_seq))
 		return -1;
 	age = now->mono - (int64_t)image_load(&l->saved_at);
@@ -52,7 +52,7 @@ map_save(struct map *m, const struct text_time *now,
 	struct save_head h = { .nonce = m->head.nonce, .layout = m->layout,
 	    .wall = now->wall, .mono = now->mono };
 
-	if (m->fd < 0 || m->im.copy || lock_try(m->fd, LOCK_SAVE) < 0)
+	if (m->im.fd < 0 || m->im.copy || lock_try(m->fd, LOCK_SAVE) < 0)
 		return -1;
 	h.number = image_load(&live(m)->saved) + 1;
 	free(m->save);
@@ -71,7 +71,7 @@ map_flush(struct map *m)
 {
 	int fd, r = -1;
 
-	if (m->save == NULL || m->fd < 0)
+	if (m->save == NULL || m->im.fd < 0)
 		return -1;
 	fd = map_save_open(m, m->save_number, O_CREAT);
 	if (fd >= 0)

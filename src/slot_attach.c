@@ -190,6 +190,34 @@ slot_attach(struct slot_table *t, const char *path,
 	return r;
 }
 
+int
+slot_snapshot(struct slot_table *t, const char *path,
+    const struct text_time *now, const char **why)
+{
+	uint64_t nslots, naliases;
+	struct map_want want = { .path = path, .layout = slot_layout(),
+	    .look = true };
+
+	sizes(t, &nslots, &naliases);
+	want.size = slot_whole(nslots, naliases);
+	*why = NULL;
+	t->map = map_open(&want, now);
+	if (t->map != NULL && map_state(t->map) != MAP_FRESH &&
+	    !slot_sane(slot_head(t), map_size(t->map))) {
+		*why = "its tables are damaged";
+		map_close(t->map);
+		want.path = NULL;
+		t->map = map_open(&want, now);
+	}
+	if (t->map == NULL)
+		return -1;
+	if (map_state(t->map) == MAP_RESTORED)
+		convert(t, map_then(t->map), now);
+	else if (map_state(t->map) == MAP_FRESH)
+		prepare(t, nslots, naliases);
+	return slot_resolve(t, now);
+}
+
 struct map *
 slot_detach(struct slot_table *t, const struct text_time *now)
 {

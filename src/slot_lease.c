@@ -42,6 +42,18 @@ slot_lease_free(struct slot_table *t, uint32_t i)
 	h->free = i + 1;
 }
 
+int64_t
+slot_pid(const struct slot_table *t, int worker)
+{
+	const uint64_t *w;
+
+	if (worker < 0 || worker >= MAP_WORKERS ||
+	    map_size(t->map) < SLOT_WORKERS_OFF + MAP_WORKERS * 8)
+		return 0;
+	w = (const void *)((const char *)map_data(t->map) + SLOT_WORKERS_OFF);
+	return (int64_t)(w[worker] >> 32);
+}
+
 /* What the lease comes to: its estimate when nothing better is known. */
 static int64_t
 tokens_of(const struct slot_lease *l, const struct slot_end *end)

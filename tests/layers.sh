@@ -19,7 +19,7 @@ FNR == 1 {
 	inc = $2; gsub(/"/, "", inc); sub(/\.h$/, "", inc)
 	own = inc
 	if (sub(/_own$/, "", own) && own != name) {
-		print FILENAME ": " $2 " is of " own " alone"; bad++
+		print FILENAME ": " $2 " is of " own " alone"; bad++; next
 	}
 	if (inc == name || own == name) next
 	if (!(inc in layer)) { print FILENAME ": " $2 " is not in tests/layers.txt"; bad++ }

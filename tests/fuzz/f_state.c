@@ -140,6 +140,31 @@ begin(int64_t ms)
 	return l;
 }
 
+/* One who only looks, at the file as it lies there. */
+static void
+look(int64_t ms)
+{
+	struct text_time t = at(ms);
+	struct ledger *l = ledger_snapshot(cfg, &t);
+	struct ledger_run runs[16];
+	struct ledger_totals totals;
+	struct ledger_counts counts;
+	struct quota_row rows[CONFIG_LIMITS];
+	struct quota_view view;
+	uint16_t i;
+
+	must(l != NULL);
+	(void)ledger_health(l);
+	ledger_totals(l, &t, &totals);
+	must(ledger_running(l, &t, runs, 16) <= 4096);
+	for (i = 0; i < cfg->nlanes; i++) {
+		ledger_report(l, &t, LEDGER_K_LANE, i, &counts, rows);
+		ledger_report(l, &t, LEDGER_K_KEY, i, &counts, rows);
+		ledger_view(l, &t, &i, 1, 0, 100, &view);
+	}
+	ledger_close(l);
+}
+
 static void
 verify(struct ledger *l, int64_t ms, bool sound)
 {
@@ -246,10 +271,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		b.len = len % b.len;
 	}
 	put(how == 3 ? "state.0" : "state", b.data, b.len);
+	look(6000);
 	l = begin(6000);
 	if (how > 3) {
 		patch(&b, data, n);
 		write_over(&b);
+		look(6000);
 	}
 	/* Nothing was changed, or none of it believed: all is in order. */
 	verify(l, 6000, how == 1 || how == 2 || n <= 5);

@@ -1119,6 +1119,156 @@ no_number_left(void **state)
 	ledger_close(l);
 }
 
+/* The bytes of the state file, as a number. */
+static uint64_t
+bytes_of(const char *name)
+{
+	uint64_t h = TEXT_HASH;
+	char piece[4096];
+	ssize_t n;
+	int fd = open(name, O_RDONLY);
+
+	assert_true(fd >= 0);
+	while ((n = read(fd, piece, sizeof(piece))) > 0)
+		h = text_hash(h, piece, (size_t)n);
+	close(fd);
+	return h;
+}
+
+static void
+a_snapshot_sees_and_changes_nothing(void **state)
+{
+	struct world w;
+	struct ledger *l, *s;
+	struct text_time t = at(5000);
+	struct quota_answer why;
+	struct ledger_totals sum;
+	struct ledger_run run[4];
+	uint64_t id, left, was;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 1000, 1, 500, &id, &why));
+	settle_at(l, 1500, id, &good);
+	t = at(2000);
+	assert_int_equal(0, ledger_take(l, &t, 4, 1, 70, &left, &why));
+	was = bytes_of(path);
+	t = at(5000);
+	s = ledger_snapshot(&w.c, &t);
+	assert_null(ledger_health(s));
+	assert_int_equal(60, row(s, 5000, LEDGER_K_LANE, 1, CONFIG_TPM, false));
+	assert_int_equal(70, row(s, 5000, LEDGER_K_CLIENT, 1, CONFIG_TPM,
+	    true));
+	ledger_totals(s, &t, &sum);
+	assert_int_equal(2, sum.taken);
+	assert_int_equal(1, sum.settled);
+	assert_int_equal(0, sum.waiting);
+	assert_int_equal(1, ledger_running(s, &t, run, 4));
+	assert_int_equal(4, run[0].lane);
+	assert_int_equal(1, run[0].client);
+	assert_int_equal(getpid(), run[0].pid);
+	assert_true(run[0].alive);
+	assert_int_equal(T0 + 2000, run[0].since);
+	assert_int_equal(70, run[0].tokens);
+	/* How many there are, when there is no room for them. */
+	assert_int_equal(1, ledger_running(s, &t, NULL, 0));
+	/* What is done to it stays in it. */
+	assert_int_equal(0, take(s, 5000, 0, 10, &id, &why));
+	ledger_close(s);
+	assert_int_equal(was, bytes_of(path));
+	settle_at(l, 6000, left, &good);
+	sound(l, 6000);
+	ledger_close(l);
+	/* Nobody is there, and there is a checkpoint. */
+	was = bytes_of(path);
+	s = ledger_snapshot(&w.c, &t);
+	ledger_totals(s, &t, &sum);
+	assert_int_equal(2, sum.settled);
+	assert_int_equal(0, ledger_running(s, &t, run, 4));
+	ledger_close(s);
+	assert_int_equal(was, bytes_of(path));
+}
+
+static void
+a_snapshot_of_a_cut_change(void **state)
+{
+	struct world w;
+	struct ledger *l, *s;
+	struct text_time t = at(2000);
+	struct quota_answer why;
+	struct image_live live;
+	uint64_t id, was;
+	int fd;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 1000, 0, 500, &id, &why));
+	/* As if the process had been killed while it applied its record. */
+	fd = open(path, O_RDWR);
+	assert_int_equal(sizeof(live), pread(fd, &live, sizeof(live),
+	    IMAGE_LIVE));
+	live.mark = live.seq;
+	assert_int_equal(8, pwrite(fd, (void *)&live.mark, 8, IMAGE_LIVE +
+	    offsetof(struct image_live, mark)));
+	was = bytes_of(path);
+	s = ledger_snapshot(&w.c, &t);
+	assert_null(ledger_health(s));
+	assert_int_equal(500, row(s, 2000, LEDGER_K_LANE, 0, CONFIG_TPM, true));
+	ledger_close(s);
+	assert_int_equal(was, bytes_of(path));
+	close(fd);
+	ledger_close(l);
+}
+
+static void
+a_snapshot_of_no_state_file(void **state)
+{
+	static const struct {
+		const char *bytes, *why;
+		size_t	 len;
+	} files[] = {
+		{ NULL, "No such file", 0 },
+		{ "", "not a state file", 0 },
+		{ "relevoST", "not a state file", 65536 },
+		{ "elsewhat", "not a state file", 65536 },
+	};
+	struct world w;
+	struct ledger *s;
+	struct text_time t = at(0);
+	struct ledger_run run;
+	uint64_t was = 0;
+	size_t i;
+	FILE *f;
+
+	(void)state;
+	world(&w);
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i].bytes != NULL) {
+			f = fopen(path, "w");
+			fputs(files[i].bytes, f);
+			fclose(f);
+			assert_int_equal(0, truncate(path,
+			    (off_t)files[i].len));
+			was = bytes_of(path);
+		}
+		s = ledger_snapshot(&w.c, &t);
+		assert_non_null(ledger_health(s));
+		if (i != 2)	/* a right beginning, a wrong sum */
+			assert_non_null(strstr(ledger_health(s),
+			    files[i].why));
+		assert_int_equal(0, ledger_running(s, &t, &run, 1));
+		assert_int_equal(0, row(s, 0, LEDGER_K_LANE, 0, CONFIG_RPD,
+		    false));
+		ledger_close(s);
+		if (files[i].bytes == NULL)
+			assert_int_equal(-1, access(path, F_OK));
+		else
+			assert_int_equal(was, bytes_of(path));
+	}
+}
+
 int
 main(void)
 {
@@ -1137,6 +1287,8 @@ main(void)
 		T(survives_damage), T(truncated_while_mapped),
 		T(deleted_while_mapped), T(lock_held_too_long),
 		T(memory_only), T(no_number_left),
+		T(a_snapshot_sees_and_changes_nothing),
+		T(a_snapshot_of_a_cut_change), T(a_snapshot_of_no_state_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -356,7 +356,8 @@ one_of_many_makes_it(void **state)
 	(void)state;
 	for (i = 0; i < 12; i++) {
 		if ((pid[i] = fork()) == 0) {
-			struct map_want w = { path, 1, 65536, false };
+			struct map_want w = { .path = path, .layout = 1,
+			    .size = 65536 };
 			uint64_t *p;
 
 			m = map_open(&w, &now);
