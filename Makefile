@@ -7,7 +7,7 @@ CFLAGS		?= -O2 -g
 BUILD		?= $(if $(SAN),build/san,build)
 
 D		= $(DESTDIR)$(PREFIX)
-VERSION		= $(shell sed -n 's/^.define VERSION.*"\(.*\)".*/\1/p' src/cmd.c)
+VERSION		= $(shell sed -n 's/^.define VERSION.*"\(.*\)".*/\1/p' include/version.h)
 PKGS		= libcurl libcjson libconfuse libsodium
 WARN		= -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes \
 		  -Wmissing-prototypes -Wformat=2 -Wundef

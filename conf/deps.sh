@@ -8,7 +8,7 @@ run='build-essential pkg-config libfcgi-dev libcurl4-openssl-dev
 libcjson-dev libconfuse-dev libsodium-dev lighttpd ca-certificates curl'
 check='libcmocka-dev bats bats-assert bats-support jq nginx-light clang-14
 libclang-rt-14-dev chromium fonts-noto-color-emoji
-apache2-bin libapache2-mod-fcgid caddy mandoc'
+apache2-bin libapache2-mod-fcgid caddy mandoc python3-prometheus-client'
 # By whatever package: NodeSource's nodejs has npm in it.
 command -v npm >/dev/null || check="$check nodejs npm"
 lint='clang-tidy-14 clang-format-14 cppcheck pmccabe gcovr'

@@ -139,6 +139,7 @@ struct config_client {
 
 struct config {
 	char	*file;			/* as given */
+	int64_t	 loaded;		/* wall ms: when it was read */
 	char	*state;			/* path of the state file */
 	bool	 open;			/* access = open */
 	bool	 chat_text;		/* chat-format = text */

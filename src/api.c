@@ -13,6 +13,7 @@
 #include "http.h"
 #include "ledger.h"
 #include "log.h"
+#include "metrics.h"
 #include "relay.h"
 #include "report.h"
 #include "text.h"
@@ -34,6 +35,7 @@ struct call {
 	const char		*sent;		/* the request's body */
 	size_t			 len;
 	struct buf		*body;		/* the answer, when it is small */
+	const char		*type;		/* of the body; NULL: JSON */
 	char			 etag[24];	/* of the body; "" none */
 };
 
@@ -121,6 +123,16 @@ health(struct call *c, struct fault *f)
 
 	(void)f;
 	return report_health(&r, relays_live(c->a->relays), c->body);
+}
+
+static int
+metrics(struct call *c, struct fault *f)
+{
+	(void)f;
+	if (metrics_put(c->a->cfg, c->a->ledger, &c->now, c->body) != 0)
+		return -1;
+	c->type = METRICS_TYPE;
+	return 0;
 }
 
 static int
@@ -221,6 +233,7 @@ static const struct endpoint table[] = {
 	{ HTTP_GET,  "/models",				false, false, models },
 	{ HTTP_GET,  "/usage",				false, false, usage },
 	{ HTTP_GET,  "/health",				true,  false, health },
+	{ HTTP_GET,  "/metrics",			false, false, metrics },
 	{ HTTP_GET,  "/route",				false, false, dry_get },
 	{ HTTP_POST, "/route",				false, false, dry_post },
 	/* the prefixes that the OpenAI, Groq and OpenRouter SDKs use */
@@ -380,8 +393,8 @@ answer(const struct call *c, struct sink *sink, int status, const char *route,
 	struct buf head;
 
 	buf_init(&head, 16 * 1024);
-	http_head(&head, c->h, status, c->body->len > 0 ?
-	    "application/json" : NULL);
+	http_head(&head, c->h, status, c->body->len == 0 ? NULL :
+	    c->type != NULL ? c->type : "application/json");
 	http_header(&head, "Cache-Control", "no-store");
 	if (allow != NULL)
 		http_header(&head, "Allow", allow);

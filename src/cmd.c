@@ -20,8 +20,8 @@
 #include "report.h"
 #include "text.h"
 #include "url.h"
+#include "version.h"
 
-#define VERSION		"0.1.0"
 #define CMD_OUT		(16 * 1024 * 1024)
 
 struct command {

@@ -14,6 +14,7 @@
 #include "parse.h"
 #include "raw.h"
 #include "server.h"
+#include "text.h"
 
 static const struct parse_spec specs[] = {
 	{ "server", PARSE_UNTITLED, server_options },
@@ -153,6 +154,7 @@ config_load(const char *path, struct buf *errors, struct buf *warnings)
 	struct parse p = { .warnings = warnings };
 	struct config *c = calloc(1, sizeof(*c)), *good = NULL;
 	char *folder = folder_of(path), *dotenv = NULL;
+	struct text_time now;
 	int bad;
 
 	scan_init(&p.scan, errors);
@@ -162,6 +164,8 @@ config_load(const char *path, struct buf *errors, struct buf *warnings)
 		dotenv = NULL;
 		goto nomem;
 	}
+	text_clock(&now);
+	c->loaded = now.wall;
 	bad = env_path(dotenv, errors);
 	bad |= parse_path(&p, path, specs, sizeof(specs) / sizeof(*specs),
 	    errors, warnings);
