@@ -138,7 +138,7 @@ install: all
 	cp -R htdocs $(D)/share/relevo/
 	for f in relevo.conf env.example container.sh lighttpd.conf \
 	    lighttpd-cgi.conf nginx.conf Caddyfile apache-fcgid.conf \
-	    apache-proxy-fcgi.conf; do \
+	    apache-proxy-fcgi.conf grafana.json; do \
 		sed 's|/usr/local|$(PREFIX)|g' conf/$$f \
 		    >$(D)/share/relevo/conf/$$f || exit 1; \
 	done

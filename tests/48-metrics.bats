@@ -226,3 +226,68 @@ one_waits()
 	[[ $(jq -r 'select(.name == "relevo_waiting") | .value' \
 	    "$DIR/samples") == 1 ]]
 }
+
+# -- The dashboard ------------------------------------------------------------
+
+BOARD=$ROOT/conf/grafana.json
+
+# expressions: of all panels and variables.
+expressions()
+{
+	jq -r '.panels[].targets[]?.expr, (.templating.list[].query |
+	    strings, (objects | .query))' "$BOARD" | grep relevo_
+}
+
+@test "grafana: every figure of /metrics is on it, and no other" {
+	limited
+	lighttpd_start fcgi
+	metrics
+	sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$DIR/body" | sort >"$DIR/there"
+	(($(wc -l <"$DIR/there") > 20))
+	expressions | grep -oE 'relevo_[a-z_]+' | sort -u >"$DIR/shown"
+	diff "$DIR/there" "$DIR/shown" ||
+	    fail '< is not on the dashboard, > not in /metrics'
+}
+
+@test "grafana: its labels are those of /metrics" {
+	{
+		config_mock p1 | sed 's/key = .*/&\n rpm = 99 key-rpm = 50/'
+		printf 'model p1/m1 {\n\trpm = 7\n}\n'
+		printf 'client bot {\n\ttoken = "blake2b:%064d"\n' 7
+		printf 'rpd = 9\n}\n'
+	} | config_write
+	mock_script m1 status=500 1
+	lighttpd_start fcgi
+	ask m1
+	metrics
+	jq -r '.labels | keys[]' "$DIR/samples" | sort -u >"$DIR/there"
+	{
+		expressions | grep -oE '[{,][a-z_]+=' | tr -d '{,='
+		expressions | grep -oE 'by \([a-z_]+\)' | tr -d '()' |
+		    sed 's/by //'
+		jq -r '.panels[].targets[]?.legendFormat' "$BOARD" |
+		    grep -oE '\{\{[a-z_]+\}\}' | tr -d '{}'
+	} | sort -u >"$DIR/used"
+	(($(wc -l <"$DIR/used") >= 6))
+	run comm -13 "$DIR/there" "$DIR/used"
+	[[ -z $output ]] || fail "not a label of /metrics: $output"
+	# The words of the scopes, too.
+	jq -r '.labels.scope // empty' "$DIR/samples" | sort -u >"$DIR/there"
+	expressions | grep -oE 'scope=~?"[^"]*"' | sed 's/.*="*~*"//; s/"//' |
+	    tr '|' '\n' | sort -u | diff "$DIR/there" -
+}
+
+@test "grafana: it can be imported: a source to choose, ids, places" {
+	jq -e '.title == "relevo" and (.templating.list | map(.name)) ==
+	    ["datasource", "provider", "model", "client"]' "$BOARD"
+	jq -e '[.panels[].id] | length > 15 and length == (unique | length)' \
+	    "$BOARD"
+	jq -e '[.. | objects | .datasource? // empty | .uid] |
+	    unique == ["${datasource}"]' "$BOARD"
+	# No two panels lie on one another, none beyond 24 columns.
+	jq -e '[.panels[].gridPos] as $p | [range($p | length) as $i |
+	    range($i) as $j | $p[$i] as $a | $p[$j] as $b |
+	    select($a.x < $b.x + $b.w and $b.x < $a.x + $a.w and
+	    $a.y < $b.y + $b.h and $b.y < $a.y + $a.h)] == []' "$BOARD"
+	jq -e 'all(.panels[].gridPos; .x + .w <= 24)' "$BOARD"
+}
