@@ -56,7 +56,7 @@ explain()
 	    "function":{"name":"f"}}]}'
 	http_status 200
 	json '.answer == null and .order[0].reason == "cannot" and
-	    .refusal.status == 503 and .waitMs == null'
+	    .refusal.status == 400 and .waitMs == null'
 	req POST /route -H 'Content-Type: application/json' --data-binary \
 	    '{"model":"m1","messages":[]}'
 	refused 400 invalid_request messages
