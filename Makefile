@@ -71,6 +71,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 -include tests/kill/rules.mk
 -include tests/fuzz/rules.mk
 -include tests/sim/rules.mk
+-include tests/prove/rules.mk
 -include tests/lint/rules.mk
 
 unit: $(UNIT)
@@ -93,6 +94,9 @@ bench: $(BUILD)/bench/ledger
 
 # The long proofs, some ten minutes and then the fuzzers, 10 million runs each.
 prove: $(BUILD)/kill/cut $(BUILD)/kill/power $(BUILD)/kill/kill fuzz-build
+	@$(MAKE) --no-print-directory SAN=address,undefined all mock \
+	    build/san/prove/relevo build/san/prove/faults
+	BUILD=build/san bash tests/prove/faults.sh
 	$(BUILD)/kill/cut
 	$(BUILD)/kill/power 20000
 	$(BUILD)/kill/kill 10000
