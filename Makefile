@@ -93,10 +93,11 @@ bench: $(BUILD)/bench/ledger
 	$(BUILD)/bench/ledger
 
 # The long proofs, some ten minutes and then the fuzzers, 10 million runs each.
-prove: $(BUILD)/kill/cut $(BUILD)/kill/power $(BUILD)/kill/kill fuzz-build
+prove: deps-prove all mock $(BUILD)/kill/cut $(BUILD)/kill/power $(BUILD)/kill/kill fuzz-build
 	@$(MAKE) --no-print-directory SAN=address,undefined all mock \
 	    build/san/prove/relevo build/san/prove/faults
 	BUILD=build/san bash tests/prove/faults.sh
+	bats tests/prove/soak.bats
 	$(BUILD)/kill/cut
 	$(BUILD)/kill/power 20000
 	$(BUILD)/kill/kill 10000
@@ -122,7 +123,7 @@ check-sdk: deps-check
 	@$(MAKE) --no-print-directory all mock
 	@sh tests/sdk/run.sh
 
-deps-run deps-check deps-lint:
+deps-run deps-check deps-prove deps-lint:
 	@sh conf/deps.sh $(@:deps-%=%)
 deps: deps-check
 
@@ -180,7 +181,7 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist vendor deps deps-run deps-check deps-lint layers \
+.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist vendor deps deps-run deps-check deps-prove deps-lint layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin

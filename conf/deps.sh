@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the Debian packages that are missing: `deps.sh run` what the program
 # and its demo need, `deps.sh check` what the tests need on top of that, `deps.sh
-# lint` what a developer may run beside them.
+# prove` and `deps.sh lint` what a developer may run beside them.
 set -eu
 
 run='build-essential pkg-config libfcgi-dev libcurl4-openssl-dev
@@ -11,13 +11,15 @@ libclang-rt-14-dev chromium fonts-noto-color-emoji
 apache2-bin libapache2-mod-fcgid caddy mandoc python3-prometheus-client'
 # By whatever package: NodeSource's nodejs has npm in it.
 command -v npm >/dev/null || check="$check nodejs npm"
+prove='wrk faketime libfaketime'
 lint='clang-tidy-14 clang-format-14 cppcheck pmccabe gcovr'
 
 case ${1-} in
 run)	want=$run ;;
 check)	want="$run $check" ;;
+prove)	want="$run $check $prove" ;;
 lint)	want="$run $check $lint" ;;
-*)	echo "usage: deps.sh run|check|lint" >&2; exit 2 ;;
+*)	echo "usage: deps.sh run|check|prove|lint" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -1,12 +1,16 @@
 /* load: many event streams at once, each checked to its last byte.
  *
  *	cc -std=gnu11 -D_GNU_SOURCE -O2 -o load tests/load/load.c
- *	load PORT PATH STREAMS CHUNKS <body
+ *	load PORT PATH STREAMS CHUNKS [LEAVE] <body
  *
  * Opens that many connections to 127.0.0.1, sends the body from stdin as a
- * POST on each, and reads until each is closed. Prints how many streams held
- * exactly CHUNKS content chunks and ended in [DONE]; status 0 if all did.
- * HTTP/1.0, so that no chunked coding stands between the events. */
+ * POST on each, and reads until each is closed; every LEAVE-th leaves in the
+ * middle. The content is to be the mock's: "w1 ", "w2 " ... in their order.
+ * A stream is whole (CHUNKS of them, then [DONE]), told (an error event and no
+ * [DONE]), cut (neither), left (by us), or a lie: a chunk twice, or missing,
+ * or anything behind the end. Prints how many of each; status 0 if all were
+ * whole or left. HTTP/1.0, so that no chunked coding stands between the
+ * events. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,50 +27,63 @@
 #define AT_ONCE		128	/* connecting; nginx's backlog is 511 */
 #define WAIT_MS		60000	/* without any event: given up */
 #define NEEDLE		"\"content\":\"w"
-#define LAST		"data: [DONE]\n\n"
+
+enum ending { WHOLE, TOLD, CUT, LEFT, LIE, ENDINGS };
 
 struct stream {
 	int	fd;
 	size_t	sent;
 	size_t	chunks;
-	size_t	have;			/* bytes of tail */
-	char	tail[sizeof(LAST) - 1];	/* the last that came; LAST is longer
-					 * than NEEDLE, so it also carries a
-					 * needle that a read cut in two */
+	size_t	leave;			/* after so many; 0: never */
+	bool	done, error, lie, left;
+	size_t	len;
+	char	line[1024];		/* the one that is not whole yet */
 };
-
-_Static_assert(sizeof(LAST) > sizeof(NEEDLE), "the tail holds a needle");
 
 static char	request[1 << 20];
 static size_t	request_len;
 
-static size_t
-count(const char *p, size_t n)
+/* One line of the event stream; what was too long for it is cut. */
+static void
+line(struct stream *s)
 {
-	const char *end = p + n;
-	size_t found = 0;
+	const char *word = strstr(s->line, NEEDLE);
 
-	while ((p = memmem(p, (size_t)(end - p), NEEDLE,
-	    sizeof(NEEDLE) - 1)) != NULL) {
-		found++;
-		p += sizeof(NEEDLE) - 1;
-	}
-	return found;
+	if (strncmp(s->line, "data:", 5) != 0)
+		return;
+	s->lie |= s->done || s->error;
+	s->done |= strncmp(s->line, "data: [DONE]", 12) == 0;
+	s->error |= strstr(s->line, "\"error\":") != NULL;
+	if (word == NULL)
+		return;
+	s->chunks++;
+	s->lie |= strtoul(word + sizeof(NEEDLE) - 1, NULL, 10) != s->chunks;
 }
 
-/* Count the needles that end in the new bytes, and keep the tail. */
-static void
+/* false: it leaves. */
+static bool
 take(struct stream *s, const char *p, size_t n)
 {
-	char seam[sizeof(s->tail) + 65536];
-	size_t keep;
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] != '\n') {
+			if (s->len + 1 < sizeof(s->line))
+				s->line[s->len++] = p[i];
+			continue;
+		}
+		s->line[s->len] = '\0';
+		line(s);
+		s->len = 0;
+		s->left |= s->leave > 0 && s->chunks >= s->leave;
+	}
+	return !s->left;
+}
 
-	memcpy(seam, s->tail, s->have);
-	memcpy(seam + s->have, p, n);
-	s->chunks += count(seam, s->have + n) - count(s->tail, s->have);
-	keep = s->have + n < sizeof(s->tail) ? s->have + n : sizeof(s->tail);
-	memcpy(s->tail, seam + s->have + n - keep, keep);
-	s->have = keep;
+static enum ending
+ending(const struct stream *s, size_t chunks)
+{
+	if (s->lie || (s->done && (s->chunks != chunks || s->error)))
+		return LIE;
+	return s->left ? LEFT : s->done ? WHOLE : s->error ? TOLD : CUT;
 }
 
 static int
@@ -103,7 +120,8 @@ ready(int epoll, struct stream *s, size_t *connecting)
 		return epoll_ctl(epoll, EPOLL_CTL_MOD, s->fd, &ev) == 0;
 	}
 	while ((n = recv(s->fd, p, sizeof(p), 0)) > 0)
-		take(s, p, (size_t)n);
+		if (!take(s, p, (size_t)n))
+			return false;
 	return n < 0 && errno == EAGAIN;
 }
 
@@ -141,18 +159,20 @@ run(int epoll, struct stream *all, size_t n, int port)
 int
 main(int argc, char **argv)
 {
-	struct rlimit files;
+	size_t n, chunks, leave, len, count[ENDINGS] = { 0 };
 	static char body[1 << 19];
+	struct rlimit files;
 	struct stream *all;
-	size_t n, chunks, len, good = 0;
 	int epoll;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: load PORT PATH STREAMS CHUNKS <body\n");
+	if (argc != 5 && argc != 6) {
+		fprintf(stderr, "usage: load PORT PATH STREAMS CHUNKS [LEAVE] "
+		    "<body\n");
 		return 2;
 	}
 	n = strtoul(argv[3], NULL, 10);
 	chunks = strtoul(argv[4], NULL, 10);
+	leave = argc == 6 ? strtoul(argv[5], NULL, 10) : 0;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -166,12 +186,16 @@ main(int argc, char **argv)
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (all == NULL || epoll < 0)
 		return 2;
+	for (size_t i = 0; leave > 0 && i < n; i++)
+		if (i % leave == leave - 1)
+			all[i].leave = i * 7 % chunks + 1;
 	(void)run(epoll, all, n, atoi(argv[1]));
 	for (size_t i = 0; i < n; i++)
-		good += all[i].chunks == chunks &&
-		    all[i].have == sizeof(all[i].tail) &&
-		    memcmp(all[i].tail, LAST, sizeof(all[i].tail)) == 0;
-	printf("%zu of %zu streams whole\n", good, n);
+		count[ending(&all[i], chunks)]++;
+	printf("%zu of %zu streams whole\n", count[WHOLE], n);
+	if (count[WHOLE] < n)
+		printf("%zu told, %zu cut, %zu left, %zu lies\n",
+		    count[TOLD], count[CUT], count[LEFT], count[LIE]);
 	free(all);
-	return good == n ? 0 : 1;
+	return count[WHOLE] + count[LEFT] == n ? 0 : 1;
 }
