@@ -48,7 +48,7 @@ $(LIB): $(LIBOBJ)
 $(BUILD)/%.o: src/%.c Makefile | $(BUILD)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD) $(BUILD)/unit $(BUILD)/mock $(BUILD)/load:
+$(BUILD) $(BUILD)/unit $(BUILD)/mock $(BUILD)/load $(BUILD)/bench:
 	mkdir -p $@
 
 # A unit test includes the .c file it tests, to reach its static functions;
@@ -64,9 +64,16 @@ $(BUILD)/mock/mock: $(wildcard tests/mock/*.[ch]) | $(BUILD)/mock
 $(BUILD)/load/load: tests/load/load.c | $(BUILD)/load
 	$(CC) $(STD) $(WARN) $(HARDEN) $(CFLAGS) $(ALL_LDFLAGS) -o $@ $<
 
-$(BUILD)/bench/%: tests/bench/%.c $(LIB)
-	@mkdir -p $(BUILD)/bench
+$(BUILD)/bench/ledger: tests/bench/ledger.c $(LIB) | $(BUILD)/bench
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
+$(BUILD)/bench/floor: tests/bench/floor.c | $(BUILD)/bench
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lfcgi
+
+$(BUILD)/bench/ask: tests/bench/ask.c tests/bench/answer.c \
+    tests/bench/answer.h | $(BUILD)/bench
+	$(CC) $(STD) $(WARN) $(HARDEN) $(CFLAGS) $(ALL_LDFLAGS) -o $@ \
+	    $(filter %.c,$^)
 
 -include tests/kill/rules.mk
 -include tests/fuzz/rules.mk
@@ -88,9 +95,13 @@ demo: deps-run vendor
 check: deps-check
 	@MAKE="$(MAKE)" sh tests/run.sh
 
-# What things cost here and now. (Speed beside other proxies: to come.)
-bench: $(BUILD)/bench/ledger
-	$(BUILD)/bench/ledger
+# What things cost here and now, beside nginx's proxy_pass, in one table; some
+# five minutes. BASE=revision measures that one too, in the same run.
+bench: deps-check
+	@$(MAKE) -s all mock $(BUILD)/bench/ask \
+	    $(BUILD)/bench/floor $(BUILD)/bench/ledger
+	@BUILD=$(BUILD) BASE=$(BASE) ROUNDS=$(or $(ROUNDS),5) CC="$(CC)" \
+	    CFLAGS="$(CFLAGS)" sh tests/bench/run.sh
 
 # The long proofs, some ten minutes and then the fuzzers, 10 million runs each.
 prove: deps-prove all mock $(BUILD)/kill/cut $(BUILD)/kill/power $(BUILD)/kill/kill fuzz-build
@@ -167,7 +178,7 @@ help:
 	@echo 'make check      install what is missing, run all tests'
 	@echo 'make check-sdk  the JavaScript SDKs against the program'
 	@echo 'make vendor     fetch the libraries of the page (npm)'
-	@echo 'make bench      what a take, a settle and an attach cost'
+	@echo 'make bench      what it costs beside nginx proxy_pass; BASE=revision too'
 	@echo 'make prove      10,000 kills, 20,000 power cuts, 10 million fuzz runs each'
 	@echo 'make dist       build/relevo-VERSION.tar.gz'
 	@echo 'make unit       build the unit tests'
