@@ -82,7 +82,7 @@ $(BUILD)/bench/ask: tests/bench/ask.c tests/bench/answer.c \
 -include tests/lint/rules.mk
 
 unit: $(UNIT)
-mock: $(BUILD)/mock/mock $(BUILD)/load/load
+mock: $(BUILD)/mock/mock $(BUILD)/load/load $(BUILD)/bench/ask
 
 # ---- what a person types ----
 
@@ -98,8 +98,7 @@ check: deps-check
 # What things cost here and now, beside nginx's proxy_pass, in one table; some
 # five minutes. BASE=revision measures that one too, in the same run.
 bench: deps-check
-	@$(MAKE) -s all mock $(BUILD)/bench/ask \
-	    $(BUILD)/bench/floor $(BUILD)/bench/ledger
+	@$(MAKE) -s all mock $(BUILD)/bench/floor $(BUILD)/bench/ledger
 	@BUILD=$(BUILD) BASE=$(BASE) ROUNDS=$(or $(ROUNDS),5) CC="$(CC)" \
 	    CFLAGS="$(CFLAGS)" sh tests/bench/run.sh
 
