@@ -26,17 +26,20 @@ const chat = (model, stream, size) => JSON.stringify({ model, stream,
 	messages: [{ role: 'user', content: 'word '.repeat(size / 5) }] });
 
 // What is asked: `n` questions over `c` connections on each target of `on`;
-// those that relevo is a part of stand for the other build too.
+// those that relevo is a part of stand for the other build too. What is over
+// in a moment is visited there and back in a round, the rest in turn.
 const WORKS = {
-	unary: { n: 8000, c: 32, tokens: 20, size: 2000,
+	unary: { n: 8000, c: 32, tokens: 20, size: 2000, back: true,
 		on: ['direct', 'proxy', 'floor', 'keep', 'nginx', 'lighttpd'] },
 	cgi: { model: 'unary', n: 60, c: 2, tokens: 20, size: 2000,
 		on: ['cgi'] },
 	cgiTls: { model: 'tls-unary', n: 60, c: 2, tokens: 20, size: 2000,
 		on: ['cgi'] },
 	fast: { stream: true, n: 1000, c: 32, tokens: 200, size: 2000,
+		back: true,
 		on: ['direct', 'proxy', 'keep', 'nginx', 'lighttpd'] },
 	big: { model: 'unary', n: 400, c: 8, tokens: 20, size: 200000,
+		back: true,
 		on: ['proxy', 'keep', 'nginx', 'lighttpd'] },
 	first: { stream: true, n: 400, c: 1, tokens: 5, size: 2000,
 		on: ['direct', 'proxy', 'keep', 'nginx', 'lighttpd'] },
@@ -113,7 +116,7 @@ async function restart(b) {
  * wrong. */
 function ask(work, target, ...more) {
 	const w = { model: work.name, ...work };
-	const child = spawn('taskset', ['-c', String(place.LOAD_CPU), asked,
+	const child = spawn('taskset', ['-c', place.LOAD_CPU, asked,
 		'-n', w.n, '-c', w.c, '-r', w.ramp ?? 0,
 		'-t', target.token ?? 'x', w.stream ? '-s' : '-u', w.tokens,
 		...more, target.port,
@@ -207,12 +210,15 @@ async function visitStart(work, target) {
 
 const results = {};	// work, target: a list of what each visit found
 
-async function round() {
+async function round(number) {
 	for (const [name, work] of Object.entries(WORKS)) {
 		const on = Object.keys(targets)
 			.filter((t) => work.on.includes(t.split('@')[0]));
+		const back = [...on].reverse();
+		const way = work.back ? [...on, ...back] :
+			number % 2 ? on : back;
 
-		for (const t of on) {
+		for (const t of way) {
 			const w = { name, ...work };
 			const found = name === 'start' ?
 				await visitStart(w, targets[t]) :
@@ -260,7 +266,7 @@ try {
 	for (let i = 1; i <= rounds; i++) {
 		process.stderr.write(`round ${i} of ${rounds}, ${
 			Math.round((Date.now() - began) / 1000)} s\n`);
-		await round();
+		await round(i);
 	}
 	for (const b of builds) {
 		const lines = place.complaints(b.name);

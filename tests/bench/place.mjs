@@ -4,7 +4,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync,
 	readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
-import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -20,10 +19,13 @@ export const MODELS = {
 	'tls-paced': 'tokens=30,pace=100',
 };
 
-// The machine's first CPU is for the mock and the load, the last for what is
-// measured; a machine of one has no choice.
-export const LOAD_CPU = 0;
-const OUR_CPU = availableParallelism() - 1;
+// The first CPU that we may use is for the mock and the load, the last for what
+// is measured; who has but one has no choice.
+const cpus = /^Cpus_allowed_list:\s+(\S+)/m
+	.exec(readFileSync('/proc/self/status', 'latin1'))[1].match(/\d+/g);
+
+export const LOAD_CPU = cpus[0];
+const OUR_CPU = cpus[cpus.length - 1];
 
 const children = new Map();	// by pid
 
@@ -34,7 +36,7 @@ mkdirSync(`${dir}/tmp`);
 /** Start a program; its words go to NAME.err in the folder. Its pid. */
 export function start(name, cpu, command, ...args) {
 	const err = openSync(`${dir}/${name}.err`, 'a');
-	const child = spawn('taskset', ['-c', String(cpu), command, ...args],
+	const child = spawn('taskset', ['-c', cpu, command, ...args],
 		{ cwd: dir, stdio: ['ignore', 'ignore', err] });
 
 	closeSync(err);

@@ -112,8 +112,11 @@ function cell(results, [work, , part, base], target) {
 		return '';
 	if (kind === 'direct')
 		return `${count(median(found.map((r) => r.n / r.us * 1e6)))}/s`;
+	// CGI has one visit a round where `unary` has two.
+	const proxy = results[base].proxy;
+	const each = proxy.length / found.length;
 	const by = median(found.map((r, i) =>
-		take(r) / sum(results[base].proxy[i])));
+		take(r) / sum(proxy[Math.floor(i * each)])));
 
 	return `${by < 100 ? by.toFixed(2) : by.toFixed(0)} (${
 		count(median(found.map(take)))})`;
