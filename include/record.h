@@ -5,7 +5,8 @@
  * refuses whatever a web server never sends to a responder: management
  * records, other roles, a second request, records out of order, parameters
  * whose lengths do not add up. What passes is nothing that libfcgi refuses,
- * which it would do by lingering on the socket. Pure; never blocks. */
+ * which it would do by lingering on the socket. And the web server's side of
+ * the same, for a CGI process that hands its request on. Pure; never blocks. */
 #ifndef RECORD_H
 #define RECORD_H
 
@@ -58,5 +59,44 @@ enum record_answer record_collect(struct record_walk *w,
  * a request in order. 0 or -1 as buf_put. */
 int	record_output(struct buf *out, unsigned id, const char *p, size_t n);
 int	record_end(struct buf *out, unsigned id);
+
+/* The same on stderr: a line for the web server's log. */
+int	record_error(struct buf *out, unsigned id, const char *p, size_t n);
+
+/* ---- the web server's side ---- */
+
+/* Append a request: the meta-variables among envp ("NAME=value", NULL last;
+ * RFC 3875 4.1, with HTTP_* and Apache's REDIRECT_*) and a body. All but its
+ * last record, RECORD_LAST bytes at *record_last, without which no responder
+ * begins. 0, or -1: too many variables, or as buf_put. */
+#define RECORD_LAST	8
+extern const unsigned char record_last[RECORD_LAST];
+int	record_request(struct buf *out, char *const *envp, const char *body,
+	    size_t n);
+
+/* What a responder says before it is asked: that it is there. No record of
+ * the answer; an empty FCGI_GET_VALUES_RESULT (section 4.1). */
+#define RECORD_HELLO_LEN 8
+extern const unsigned char record_hello[RECORD_HELLO_LEN];
+
+enum record_kind { RECORD_NOTHING, RECORD_HELLO, RECORD_STDOUT, RECORD_STDERR,
+    RECORD_END, RECORD_BROKEN };
+
+struct record_piece {
+	enum record_kind kind;
+	const unsigned char *p;		/* of STDOUT and STDERR */
+	size_t	n;
+};
+
+struct record_reply {			/* begins as {0} */
+	unsigned char head[8];
+	size_t	have;			/* bytes of it */
+	size_t	left, pad;		/* still to come */
+};
+
+/* Take the next piece of an answer off p[0..n), n > 0; the bytes it took, at
+ * least one. */
+size_t	record_reply(struct record_reply *r, const unsigned char *p, size_t n,
+	    struct record_piece *piece);
 
 #endif

@@ -9,6 +9,8 @@
 #define PARAMS		4
 #define STDIN		5
 #define STDOUT		6
+#define STDERR		7
+#define VALUES_RESULT	10
 #define RESPONDER	1
 #define HEADER		8
 #define MOST		65528		/* content of a record: 8 * 8191 */
@@ -179,15 +181,27 @@ put(struct buf *out, unsigned type, unsigned id, const char *p, size_t n)
 	return buf_put(out, p, n);
 }
 
-int
-record_output(struct buf *out, unsigned id, const char *p, size_t n)
+static int
+stream(struct buf *out, unsigned type, unsigned id, const char *p, size_t n)
 {
 	for (size_t k; n > 0; p += k, n -= k) {
 		k = n < MOST ? n : MOST;
-		if (put(out, STDOUT, id, p, k) != 0)
+		if (put(out, type, id, p, k) != 0)
 			return -1;
 	}
 	return 0;
+}
+
+int
+record_output(struct buf *out, unsigned id, const char *p, size_t n)
+{
+	return stream(out, STDOUT, id, p, n);
+}
+
+int
+record_error(struct buf *out, unsigned id, const char *p, size_t n)
+{
+	return stream(out, STDERR, id, p, n);
 }
 
 int
@@ -198,4 +212,140 @@ record_end(struct buf *out, unsigned id)
 	if (put(out, STDOUT, id, "", 0) != 0)
 		return -1;
 	return put(out, END_REQUEST, id, complete, sizeof(complete));
+}
+
+/* ---- the web server's side ---- */
+
+#define ID		1	/* the one request of a connection */
+
+const unsigned char record_last[RECORD_LAST] = { 1, STDIN, 0, ID };
+const unsigned char record_hello[RECORD_HELLO_LEN] = { 1, VALUES_RESULT };
+
+/* Whether a variable is the request's, not the process's: no key that a web
+ * server sets for us needs to travel. */
+static bool
+meta_variable(const char *v)
+{
+	static const char *const begins[] = { "REQUEST_", "HTTP_",
+	    "REDIRECT_HTTP_", "CONTENT_", "QUERY_STRING=", "SCRIPT_NAME=",
+	    "PATH_INFO=", "REMOTE_", "SERVER_", "GATEWAY_INTERFACE=" };
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
+		if (strncmp(v, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
+static int
+put_length(struct buf *out, size_t n)
+{
+	const unsigned char four[4] = { (unsigned char)(n >> 24 | 0x80),
+	    (unsigned char)(n >> 16), (unsigned char)(n >> 8),
+	    (unsigned char)n };
+
+	return n < 0x80 ? buf_put(out, four + 3, 1) : buf_put(out, four, 4);
+}
+
+static int
+put_variables(struct buf *out, char *const *envp)
+{
+	for (; *envp != NULL; envp++) {
+		const char *value = strchr(*envp, '=');
+		size_t n;
+
+		if (value == NULL || !meta_variable(*envp))
+			continue;
+		n = strlen(++value);
+		(void)put_length(out, (size_t)(value - 1 - *envp));
+		(void)put_length(out, n);
+		(void)buf_put(out, *envp, (size_t)(value - 1 - *envp));
+		(void)buf_put(out, value, n);
+	}
+	return out->failed ? -1 : 0;
+}
+
+int
+record_request(struct buf *out, char *const *envp, const char *body, size_t n)
+{
+	static const char begin[HEADER] = { 0, RESPONDER };
+	struct buf params;
+	int rc = -1;
+
+	buf_init(&params, RECORD_PARAMS);
+	if (put_variables(&params, envp) == 0 &&
+	    put(out, BEGIN_REQUEST, ID, begin, sizeof(begin)) == 0 &&
+	    stream(out, PARAMS, ID, params.data, params.len) == 0 &&
+	    put(out, PARAMS, ID, "", 0) == 0)
+		rc = stream(out, STDIN, ID, body, n);
+	buf_release(&params);
+	return rc;
+}
+
+/* What a record is by its header. */
+static enum record_kind
+kind_of(const unsigned char *h)
+{
+	size_t len = (size_t)(h[4] << 8 | h[5]);
+
+	if (h[0] != 1)
+		return RECORD_BROKEN;
+	if (h[1] == VALUES_RESULT)
+		return len == 0 && h[6] == 0 ? RECORD_HELLO : RECORD_BROKEN;
+	if ((h[2] << 8 | h[3]) != ID)
+		return RECORD_BROKEN;
+	if (h[1] == END_REQUEST)
+		return len == HEADER ? RECORD_END : RECORD_BROKEN;
+	return h[1] == STDOUT ? RECORD_STDOUT :
+	    h[1] == STDERR ? RECORD_STDERR : RECORD_BROKEN;
+}
+
+static size_t
+reply_head(struct record_reply *r, const unsigned char *p, size_t n,
+    struct record_piece *piece)
+{
+	size_t k = HEADER - r->have < n ? HEADER - r->have : n;
+
+	memcpy(r->head + r->have, p, k);
+	r->have += k;
+	if (r->have < HEADER)
+		return k;
+	r->have = 0;
+	r->left = (size_t)(r->head[4] << 8 | r->head[5]);
+	r->pad = r->head[6];
+	switch (kind_of(r->head)) {
+	case RECORD_HELLO:
+		piece->kind = RECORD_HELLO;
+		break;
+	case RECORD_BROKEN:
+		piece->kind = RECORD_BROKEN;
+		break;
+	default:
+		break;			/* with the content that follows */
+	}
+	return k;
+}
+
+size_t
+record_reply(struct record_reply *r, const unsigned char *p, size_t n,
+    struct record_piece *piece)
+{
+	enum record_kind kind;
+	size_t k;
+
+	*piece = (struct record_piece){ RECORD_NOTHING, p, 0 };
+	if (r->left == 0 && r->pad == 0)
+		return reply_head(r, p, n, piece);
+	if (r->left == 0) {
+		k = n < r->pad ? n : r->pad;
+		r->pad -= k;
+		return k;
+	}
+	kind = kind_of(r->head);
+	k = n < r->left ? n : r->left;
+	r->left -= k;
+	if (kind != RECORD_END)
+		*piece = (struct record_piece){ kind, p, k };
+	else if (r->left == 0)
+		piece->kind = RECORD_END;
+	return k;
 }

@@ -241,6 +241,146 @@ an_answer_is_records_that_end(void **state)
 	buf_release(&out);
 }
 
+static void
+a_request_lacks_its_last_record_only(void **state)
+{
+	static char body[200000];
+	char *const envp[] = { "REQUEST_METHOD=POST", "HTTP_X=", "GROQ_KEY=x",
+	    "PATH=/bin", "PATH_INFO=/a=b", "NOVALUE", NULL };
+	struct record_walk w;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1 << 20);
+	assert_int_equal(record_request(&out, envp, body, sizeof(body)), 0);
+	record_start(&w, 1 << 20);
+	assert_int_equal(record_whole(&w, (unsigned char *)out.data, out.len),
+	    RECORD_MORE);
+	assert_int_equal(w.at, out.len);
+	assert_int_equal(w.body, sizeof(body));
+	assert_int_equal(w.params, 2 + 14 + 4 + 2 + 6 + 2 + 9 + 4);
+	(void)buf_put(&out, record_last, RECORD_LAST);
+	record_start(&w, 1 << 20);
+	assert_int_equal(record_whole(&w, (unsigned char *)out.data, out.len),
+	    RECORD_WHOLE);
+	assert_null(memmem(out.data, out.len, "GROQ", 4));
+	assert_null(memmem(out.data, out.len, "/bin", 4));
+	assert_non_null(memmem(out.data, out.len, "\11\4PATH_INFO/a=b", 15));
+	buf_release(&out);
+}
+
+static void
+a_long_variable_has_a_length_of_four_bytes(void **state)
+{
+	static char v[RECORD_PARAMS + 64];
+	char *const envp[] = { v, NULL };
+	struct record_walk w;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1 << 20);
+	memset(v, 'x', 60000);
+	memcpy(v, "HTTP_A=", 7);
+	assert_int_equal(record_request(&out, envp, "", 0), 0);
+	(void)buf_put(&out, record_last, RECORD_LAST);
+	record_start(&w, 1);
+	assert_int_equal(record_whole(&w, (unsigned char *)out.data, out.len),
+	    RECORD_WHOLE);
+	assert_int_equal(w.params, 1 + 4 + 6 + 60000 - 7);
+	memset(v + 60000, 'x', RECORD_PARAMS - 60000 + 8);
+	buf_clear(&out);
+	assert_int_equal(record_request(&out, envp, "", 0), -1);
+	buf_release(&out);
+}
+
+/* Read an answer, `step` bytes at a time. The kinds it ended in. */
+static enum record_kind
+read_reply(const struct buf *in, size_t step, struct buf *text,
+    struct buf *err, int *hellos)
+{
+	struct record_reply r = { .have = 0 };
+	struct record_piece piece = { .kind = RECORD_NOTHING };
+	const unsigned char *p = (unsigned char *)in->data;
+
+	*hellos = 0;
+	for (size_t at = 0, end; at < in->len;) {
+		end = at + step < in->len ? at + step : in->len;
+		while (at < end) {
+			at += record_reply(&r, p + at, end - at, &piece);
+			assert_true(at <= end);
+			*hellos += piece.kind == RECORD_HELLO;
+			if (piece.kind == RECORD_STDOUT)
+				(void)buf_put(text, piece.p, piece.n);
+			if (piece.kind == RECORD_STDERR)
+				(void)buf_put(err, piece.p, piece.n);
+			if (piece.kind == RECORD_END ||
+			    piece.kind == RECORD_BROKEN)
+				return piece.kind;
+		}
+	}
+	return RECORD_NOTHING;
+}
+
+static void
+an_answer_is_read_in_any_pieces(void **state)
+{
+	static char body[70000];
+	struct buf in, text, err;
+	int hellos;
+
+	(void)state;
+	buf_init(&in, 1 << 20);
+	buf_init(&text, 1 << 20);
+	buf_init(&err, 1 << 20);
+	memset(body, 'z', sizeof(body));
+	(void)buf_put(&in, record_hello, RECORD_HELLO_LEN);
+	(void)record_output(&in, 1, "Status: 200\r\n\r\n", 15);
+	(void)record_error(&in, 1, "a line\n", 7);
+	(void)buf_put(&in, "\1\6\0\1\0\1\3\0Qpad", 12);	/* padded */
+	(void)record_output(&in, 1, body, sizeof(body));
+	(void)record_end(&in, 1);
+	for (size_t step = 1; step < 100000; step = step * 3 + 1) {
+		buf_clear(&text);
+		buf_clear(&err);
+		assert_int_equal(read_reply(&in, step, &text, &err, &hellos),
+		    RECORD_END);
+		assert_int_equal(hellos, 1);
+		assert_int_equal(text.len, 15 + 1 + sizeof(body));
+		assert_memory_equal(text.data, "Status: 200\r\n\r\nQz", 17);
+		assert_string_equal(buf_str(&err), "a line\n");
+	}
+	in.len -= 1;
+	assert_int_equal(read_reply(&in, 4096, &text, &err, &hellos),
+	    RECORD_NOTHING);
+	buf_release(&in);
+	buf_release(&text);
+	buf_release(&err);
+}
+
+static void
+what_no_responder_answers_is_broken(void **state)
+{
+	static const unsigned char records[][8] = {
+		{ 0 },				/* how an answer is cut */
+		{ 2, STDOUT, 0, 1, 0, 1, 0, 0 },
+		{ 1, STDOUT, 0, 2, 0, 1, 0, 0 },
+		{ 1, BEGIN_REQUEST, 0, 1, 0, 8, 0, 0 },
+		{ 1, END_REQUEST, 0, 1, 0, 7, 0, 0 },
+		{ 1, END_REQUEST, 0, 1, 0, 0, 0, 0 },
+		{ 1, VALUES_RESULT, 0, 0, 0, 1, 0, 0 },
+		{ 1, 99, 0, 1, 0, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(records) / 8; i++) {
+		struct record_reply r = { .have = 0 };
+		struct record_piece piece;
+
+		assert_int_equal(record_reply(&r, records[i], 8, &piece), 8);
+		assert_int_equal(piece.kind, RECORD_BROKEN);
+	}
+}
+
 int
 main(void)
 {
@@ -250,6 +390,10 @@ main(void)
 		cmocka_unit_test(too_big_a_body_is_walked_to_its_end),
 		cmocka_unit_test(what_no_web_server_sends_is_refused),
 		cmocka_unit_test(an_answer_is_records_that_end),
+		cmocka_unit_test(a_request_lacks_its_last_record_only),
+		cmocka_unit_test(a_long_variable_has_a_length_of_four_bytes),
+		cmocka_unit_test(an_answer_is_read_in_any_pieces),
+		cmocka_unit_test(what_no_responder_answers_is_broken),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
