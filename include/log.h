@@ -16,6 +16,10 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* Lines above level are dropped; LOG_INFO at first. */
 void	log_level(enum log_level level);
 
+/* Give finished lines, with their newline, to put instead of stderr; it says
+ * whether it took the line, else stderr gets it. NULL: stderr again. */
+void	log_to(bool (*put)(void *arg, const char *p, size_t n), void *arg);
+
 /* Remember a text that must never appear in a line: a key, a token. Copied.
  * Shorter than 8 bytes is refused (-1): it would blank out ordinary words. */
 int	log_secret(const char *secret);

@@ -33,11 +33,20 @@ static enum log_level limit = LOG_INFO;
 static struct secret *secrets;
 static size_t secret_count;
 static bool first[256];		/* bytes that a secret begins with */
+static bool (*taker)(void *arg, const char *p, size_t n);
+static void *taker_arg;
 
 void
 log_level(enum log_level level)
 {
 	limit = level;
+}
+
+void
+log_to(bool (*put)(void *arg, const char *p, size_t n), void *arg)
+{
+	taker = put;
+	taker_arg = arg;
 }
 
 int
@@ -190,6 +199,15 @@ log_close(void)
 	if (!active)
 		return;
 	active = false;
+	if (taker != NULL) {
+		line.max = LINE;
+		buf_puts(&line, "}\n");
+		if (taker(taker_arg, line.data, line.len)) {
+			errno = saved;
+			return;
+		}
+		line.len -= 2;
+	}
 	if (!writable()) {
 		dropped++;
 		errno = saved;

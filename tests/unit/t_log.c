@@ -226,6 +226,36 @@ a_secret_is_copied_and_may_need_escapes(void **state)
 	assert_non_null(strstr(taken(), "\"[***********]\""));
 }
 
+static bool
+take_line(void *arg, const char *p, size_t n)
+{
+	char *to = arg;
+
+	memcpy(to, p, n);
+	to[n] = '\0';
+	return strstr(to, "refuse") == NULL;
+}
+
+static void
+a_taker_gets_whole_lines_and_stderr_what_it_refuses(void **state)
+{
+	char given[8192];
+	const char *rest;
+
+	(void)state;
+	log_to(take_line, given);
+	log_msg(LOG_INFO, "kept", "one");
+	assert_non_null(strstr(given, "\"event\":\"kept\""));
+	assert_string_equal(given + strlen(given) - 3, "\"}\n");
+	log_msg(LOG_INFO, "refuse", "two");
+	log_to(NULL, NULL);
+	log_msg(LOG_INFO, "after", "three");
+	rest = taken();
+	assert_null(strstr(rest, "kept"));
+	assert_non_null(strstr(rest, "\"two\"}\n{\"time\":"));
+	assert_non_null(strstr(rest, "\"three\"}\n"));
+}
+
 #define LOG_TEST(f)	cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -242,6 +272,7 @@ main(void)
 		LOG_TEST(a_secret_at_the_cut_is_blanked),
 		LOG_TEST(overlapping_secrets_all_go),
 		LOG_TEST(a_secret_is_copied_and_may_need_escapes),
+		LOG_TEST(a_taker_gets_whole_lines_and_stderr_what_it_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
