@@ -245,6 +245,69 @@ has_model()
 	[[ $(workers) == "$old" ]]
 }
 
+# -- Reloads under load -------------------------------------------------------
+
+new_workers()
+{
+	[[ $(workers) != "$1" ]] &&
+	    [[ $(grep -c '"event":"reload"' "$DIR/relevo.err") == "$2" ]]
+}
+
+# ten_reloads: 300 streams are open all the time, short requests come, and the
+# configuration is read again ten times.
+ten_reloads()
+{
+	local n old
+
+	load_build
+	mock_script m1 tokens=20,gate=g
+	chat_body m1 'stream: true' >"$DIR/q"
+	spawn load bash -c "'$LOAD' $PORT /v1/chat/completions 300 20 \
+	    <'$DIR/q'"
+	forget "$SPAWNED"
+	STREAMS=300
+	until_true 60 arrived
+	mock_gate g 1
+	until_true 30 all_have_one
+	STREAM=short volley 1500 m2 3>&- &
+	short=$!
+	for n in 1 2 3 4 5 6 7 8 9 10; do
+		old=$(workers)
+		kill -HUP "$RELEVO_PID"
+		until_true 10 new_workers "$old" $n
+		mock_gate g $((n + 1))
+		ask m2
+		http_status 200
+	done
+	wait "$short"
+	[[ $(sort "$DIR/codes-short" | uniq -c) == *' 1500 200' ]] ||
+	    fail "$(sort "$DIR/codes-short" | uniq -c)"
+	# The streams are still those of before the first reload.
+	[[ $(mock_stats '.models.m1 | [.requests, .completed] | @csv') \
+	    == 300,0 ]]
+	mock_gate g 20
+	until_true 60 gone "$SPAWNED"
+	wait "$SPAWNED" || fail "$(cat "$DIR/load.out")"
+	[[ $(<"$DIR/load.out") == '300 of 300 streams whole' ]]
+	[[ $(mock_stats .models.m1.requests) == 300 ]]
+	until_true 20 one_worker
+	req GET /usage
+	json '.totals.inFlight == 0 and .totals.failures == 0 and
+	    .totals.requests == 1810'
+}
+
+@test "reload: ten times under 300 streams, nginx with kept connections" {
+	config_plain 'drain-time = 5m'
+	nginx_start keep
+	ten_reloads
+}
+
+@test "reload: ten times under 300 streams, lighttpd" {
+	config_plain 'drain-time = 5m'
+	lighttpd_start fcgi 'server.max-connections = 1024'
+	ten_reloads
+}
+
 @test "stop: SIGTERM lets an open stream end, then all is gone" {
 	config_plain
 	lighttpd_start socket
