@@ -151,6 +151,7 @@ struct config {
 	int	 stall_ms;		/* a client that does not read */
 	int	 body_ms;		/* a client that does not send */
 	int	 drain_ms;
+	int	 linger_ms;		/* of a CGI's responder; 0: none */
 	char	*ca_path;		/* "": found by itself */
 	char	*proxy;			/* "": none */
 	bool	 debug;

@@ -9,6 +9,7 @@
 #ifndef FRONT_FCGI_H
 #define FRONT_FCGI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct api;
@@ -16,11 +17,19 @@ struct config;
 struct front;
 struct loop;
 
-/* Serve the listening socket fd (made non-blocking; stays the caller's). NULL:
- * out of memory. */
+/* Serve the listening socket fd (made non-blocking; stays the caller's).
+ * welcome, unless NULL, is asked about each new connection; false: it is
+ * closed. NULL: out of memory. */
 struct front *front_fcgi_new(struct loop *l, const struct config *cfg,
-    struct api *api, int fd);
+    struct api *api, int fd, bool (*welcome)(int fd));
 void	front_fcgi_free(struct front *f);	/* drops what is open */
+
+/* Whether a connection is open, or was since the last call of this. */
+bool	front_fcgi_used(struct front *f);
+
+/* For log_to, arg is f: a line into the answer of a request that is being
+ * served, as its FCGI_STDERR. false: there is none. */
+bool	front_fcgi_log(void *arg, const char *p, size_t n);
 
 /* Take no new connection, close the kept ones when they have been silent for a
  * moment, and call done when the last stream has ended. done may be called before this returns. */

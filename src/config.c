@@ -253,6 +253,7 @@ print_server(const struct config *c, struct buf *out)
 	put_ms(out, "client-stall", c->stall_ms);
 	put_ms(out, "body-timeout", c->body_ms);
 	put_ms(out, "drain-time", c->drain_ms);
+	put_ms(out, "cgi-linger", c->linger_ms);
 	put_str(out, "ca-path", c->ca_path);
 	put_proxy(out, c->proxy);
 	buf_printf(out, "\tlog = %s\n}\n", c->debug ? "debug" : "info");

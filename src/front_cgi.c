@@ -14,7 +14,6 @@
 #include "buf.h"
 #include "config.h"
 #include "fault.h"
-#include "http.h"
 #include "loop.h"
 #include "relay.h"
 #include "text.h"
@@ -25,7 +24,6 @@
 struct cgi {
 	struct loop		*loop;
 	const struct config	*cfg;
-	struct http		 http;
 	struct relay		*relay;
 	struct sink		 sink;
 	struct loop_io		 out_io;	/* stdout */
@@ -227,25 +225,38 @@ cgi_watch(struct cgi *c)
 	return fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK);
 }
 
+void
+front_cgi_head(struct front_request *rq)
+{
+	*rq = (struct front_request){ 0 };
+	buf_init(&rq->body, 0);
+	fault_set(&rq->fault, FAULT_NONE, NULL, "%s", "");
+	(void)http_read(&rq->http, environ, &rq->fault);
+}
+
+void
+front_cgi_body(struct front_request *rq, const struct config *cfg)
+{
+	buf_init(&rq->body, cfg->max_body);
+	if (rq->fault.code == FAULT_NONE)
+		(void)body_read(&rq->http, cfg, &rq->body, &rq->fault);
+}
+
 int
-front_cgi(struct loop *l, const struct config *cfg, struct api *api)
+front_cgi(struct loop *l, const struct config *cfg, struct api *api,
+    struct front_request *req)
 {
 	struct cgi c = { .loop = l, .cfg = cfg, .sink = { sink_put, sink_end },
 	    .flush.run = on_flush, .stall.fire = on_stall, .term.fd = -1 };
-	struct api_request rq = { .http = &c.http };
-	struct buf in;
+	struct api_request rq = { .http = &req->http, .fault = req->fault };
 	int rc = -1;
 
-	buf_init(&in, cfg->max_body);
 	buf_init(&c.out, CGI_OUT);
-	fault_set(&rq.fault, FAULT_NONE, NULL, "%s", "");
-	if (http_read(&c.http, environ, &rq.fault) == 0)
-		(void)body_read(&c.http, cfg, &in, &rq.fault);
 	if (cgi_watch(&c) != 0)
 		goto out;
-	rq.body = in.data != NULL ? in.data : calloc(1, 1);
-	rq.len = in.len;
-	buf_init(&in, 0);		/* given away */
+	rq.body = req->body.data != NULL ? req->body.data : calloc(1, 1);
+	rq.len = req->body.len;
+	buf_init(&req->body, 0);	/* given away */
 	c.relay = api_start(api, &rq, &c.sink);
 	rc = loop_run(l);
 	if (c.relay != NULL)
@@ -258,6 +269,5 @@ out:
 	if (c.term.fd >= 0)
 		close(c.term.fd);
 	buf_release(&c.out);
-	buf_release(&in);
 	return rc;
 }

@@ -61,6 +61,8 @@ struct front {
 	struct loop_timer	 again;		/* accept once more */
 	struct conn		*conns;
 	unsigned char		*peek;
+	bool			(*welcome)(int fd);	/* or NULL */
+	bool			 used;
 	bool			 draining;
 	int64_t			 grace;		/* steady ms, while draining */
 	void			(*done)(void *);
@@ -73,13 +75,15 @@ static void
 conn_close(struct conn *c)
 {
 	struct front *f = c->f;
+	bool busy = c->state == BUSY;
 
+	c->state = GONE;
 	if (c->relay != NULL)
 		relay_gone(c->relay);
 	loop_forget(f->loop, &c->io);
 	loop_timer_cancel(f->loop, &c->timer);
 	loop_unpost(f->loop, &c->flush);
-	if (c->state == BUSY)
+	if (busy)
 		FCGX_Free(&c->fcgi, 0);
 	if (c->io.fd >= 0)
 		close(c->io.fd);
@@ -476,7 +480,12 @@ on_listen(struct loop_io *io, unsigned events)
 	for (int i = 0; i < FRONT_ACCEPT; i++) {
 		int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC);
 
+		if (fd >= 0 && f->welcome != NULL && !f->welcome(fd)) {
+			close(fd);
+			continue;
+		}
 		if (fd >= 0) {
+			f->used = true;
 			conn_new(f, fd);
 			continue;
 		}
@@ -503,7 +512,7 @@ on_again(struct loop_timer *t)
 
 struct front *
 front_fcgi_new(struct loop *l, const struct config *cfg, struct api *api,
-    int fd)
+    int fd, bool (*welcome)(int fd))
 {
 	struct front *f = calloc(1, sizeof(*f));
 
@@ -512,6 +521,7 @@ front_fcgi_new(struct loop *l, const struct config *cfg, struct api *api,
 	f->loop = l;
 	f->cfg = cfg;
 	f->api = api;
+	f->welcome = welcome;
 	f->listen.fd = fd;
 	f->listen.ready = on_listen;
 	f->again.fire = on_again;
@@ -527,6 +537,30 @@ front_fcgi_new(struct loop *l, const struct config *cfg, struct api *api,
 		return NULL;
 	}
 	return f;
+}
+
+bool
+front_fcgi_used(struct front *f)
+{
+	bool used = f->used || f->conns != NULL;
+
+	f->used = false;
+	return used;
+}
+
+bool
+front_fcgi_log(void *arg, const char *p, size_t n)
+{
+	struct front *f = arg;
+
+	for (struct conn *c = f->conns; c != NULL; c = c->next) {
+		if (c->state != BUSY || c->ended ||
+		    record_error(&c->out, c->walk.id, p, n) != 0)
+			continue;
+		loop_post(f->loop, &c->flush);
+		return true;
+	}
+	return false;
 }
 
 void

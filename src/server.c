@@ -14,11 +14,13 @@
 
 #define MINUTE_MS	(60 * 1000)
 #define HOUR_MS		(60 * MINUTE_MS)
+#define STATE_SOCKET	90	/* bytes of a path beside which a socket can
+				 * have its name: see linger_name */
 
 const char *const server_options[] = {
 	"state", "access", "chat-format", "allowed-origins", "prefix",
 	"max-body", "workers", "heartbeat", "client-stall", "body-timeout",
-	"drain-time", "ca-path", "proxy", "log", NULL
+	"drain-time", "cgi-linger", "ca-path", "proxy", "log", NULL
 };
 const char *const server_route_options[] = {
 	"strategy", "fallback", "attempts", "max-wait", "sticky", NULL
@@ -197,6 +199,19 @@ read_access(struct parse *p, const struct scan_section *sec, struct config *c)
 	c->open = parse_word(p, sec, "access", words, 2, 1) == 1;
 }
 
+/* Off unless asked for: many hosts' terms forbid a process that outlives its
+ * request. */
+static int
+read_linger(struct parse *p, const struct scan_section *sec)
+{
+	const struct scan_option *o = parse_find(sec, "cgi-linger");
+
+	if (o != NULL && !o->list && (strcmp(o->value[0], "no") == 0 ||
+	    strcmp(o->value[0], "0") == 0))
+		return 0;
+	return parse_ms(p, sec, "cgi-linger", 0, 24 * HOUR_MS, 0);
+}
+
 int
 server_read(struct parse *p, const char *folder, struct config *c)
 {
@@ -214,10 +229,15 @@ server_read(struct parse *p, const char *folder, struct config *c)
 	c->stall_ms = parse_ms(p, sec, "client-stall", 1, HOUR_MS, 30000);
 	c->body_ms = parse_ms(p, sec, "body-timeout", 1, HOUR_MS, 30000);
 	c->drain_ms = parse_ms(p, sec, "drain-time", 0, HOUR_MS, 30000);
+	c->linger_ms = read_linger(p, sec);
 	if (read_paths(p, sec, c, folder) != 0 ||
 	    read_origins(p, sec, c) != 0 ||
 	    read_prefix(p, sec, c) != 0 || read_proxy(p, sec, c) != 0)
 		return -1;
+	if (c->linger_ms > 0 && strlen(c->state) > STATE_SOCKET)
+		parse_warn(p, sec, "cgi-linger", "nothing lingers: the path of "
+		    "the state is longer than %d bytes, too long for a socket "
+		    "beside it", STATE_SOCKET);
 	return 0;
 }
 

@@ -4,19 +4,24 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api.h"
 #include "config.h"
+#include "fault.h"
 #include "front_cgi.h"
 #include "front_fcgi.h"
+#include "handover.h"
 #include "ledger.h"
+#include "linger.h"
 #include "log.h"
 #include "loop.h"
 #include "relay.h"
 #include "text.h"
 
 #define WORKER_TICK_MS	1000
+#define WORKER_PATIENCE	2000	/* ms for the responder that lingers */
 
 struct worker {
 	const struct config	*cfg;
@@ -31,24 +36,12 @@ struct worker {
 	int			 listen;
 	pid_t			 parent;	/* the supervisor */
 	pid_t			 web;		/* what started it, or 0 */
+	const char		*path;		/* of one that lingers */
+	struct stat		 own;		/* that socket */
+	int64_t			 used;		/* steady ms */
 };
 
 #define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
-
-static void
-on_tick(struct loop_timer *t)
-{
-	struct worker *w = OWNER(t, struct worker, tick);
-	struct text_time now;
-
-	text_clock(&now);
-	ledger_tick(w->ledger, &now);
-	(void)loop_timer_set(w->loop, t, loop_now(w->loop) + WORKER_TICK_MS);
-	/* An orphan under lighttpd goes on (see supervise.c), as long as
-	 * lighttpd does. */
-	if (w->web != 0 && getppid() != w->parent && kill(w->web, 0) != 0)
-		(void)kill(getpid(), SIGTERM);
-}
 
 static void
 drained(void *arg)
@@ -82,21 +75,59 @@ unlisten(int fd)
 	close(null);
 }
 
+/* Whether the socket of the name is the one that we listen on. */
+static bool
+at_home(const struct worker *w)
+{
+	struct stat st;
+
+	return lstat(w->path, &st) == 0 && st.st_ino == w->own.st_ino &&
+	    st.st_dev == w->own.st_dev;
+}
+
+static void
+finish(struct worker *w)
+{
+	if (w->deadline.place != 0)
+		return;
+	(void)loop_timer_set(w->loop, &w->deadline,
+	    loop_now(w->loop) + w->cfg->drain_ms);
+	if (w->path != NULL && at_home(w))
+		(void)unlink(w->path);
+	front_fcgi_drain(w->front, drained, w);
+	unlisten(w->listen);
+}
+
 static void
 on_signal(struct loop_io *io, unsigned events)
 {
-	struct worker *w = OWNER(io, struct worker, signals);
 	struct signalfd_siginfo si;
 
 	(void)events;
 	while (read(io->fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
 		;
-	if (w->deadline.place != 0)
+	finish(OWNER(io, struct worker, signals));
+}
+
+static void
+on_tick(struct loop_timer *t)
+{
+	struct worker *w = OWNER(t, struct worker, tick);
+	struct text_time now;
+
+	text_clock(&now);
+	ledger_tick(w->ledger, &now);
+	(void)loop_timer_set(w->loop, t, loop_now(w->loop) + WORKER_TICK_MS);
+	/* An orphan under lighttpd goes on (see supervise.c), as long as
+	 * lighttpd does. */
+	if (w->web != 0 && getppid() != w->parent && kill(w->web, 0) != 0)
+		finish(w);
+	if (w->path == NULL)
 		return;
-	(void)loop_timer_set(w->loop, &w->deadline,
-	    loop_now(w->loop) + w->cfg->drain_ms);
-	front_fcgi_drain(w->front, drained, w);
-	unlisten(w->listen);
+	if (front_fcgi_used(w->front))
+		w->used = now.mono;
+	if (now.mono - w->used >= w->cfg->linger_ms || !at_home(w))
+		finish(w);
 }
 
 static int
@@ -149,37 +180,108 @@ worker_signals(struct worker *w)
 	    loop_watch(w->loop, &w->signals, EPOLLIN);
 }
 
-int
-worker_fcgi(const struct config *cfg, int fd, pid_t web)
+static int
+serve(struct worker *w, const struct config *cfg)
 {
-	struct worker w = { .tick.fire = on_tick,
-	    .deadline.fire = on_deadline, .listen = fd, .parent = getppid(),
-	    .web = web };
 	int rc = 1;
 
-	if (worker_open(&w, cfg) != 0 || worker_signals(&w) != 0)
+	w->tick.fire = on_tick;
+	w->deadline.fire = on_deadline;
+	if (worker_open(w, cfg) != 0 || worker_signals(w) != 0)
 		goto out;
-	relays_warm(w.relays);
-	w.front = front_fcgi_new(w.loop, cfg, w.api, fd);
-	if (w.front == NULL || loop_timer_set(w.loop, &w.tick,
-	    loop_now(w.loop) + WORKER_TICK_MS) != 0)
+	relays_warm(w->relays);
+	w->front = front_fcgi_new(w->loop, cfg, w->api, w->listen,
+	    w->path != NULL ? linger_welcome : NULL);
+	if (w->front == NULL || loop_timer_set(w->loop, &w->tick,
+	    loop_now(w->loop) + WORKER_TICK_MS) != 0)
 		goto out;
-	rc = loop_run(w.loop) == 0 ? 0 : 1;
+	if (w->path != NULL)
+		log_to(front_fcgi_log, w->front);
+	rc = loop_run(w->loop) == 0 ? 0 : 1;
 out:
 	if (rc != 0)
 		log_msg(LOG_ERROR, "worker", "a worker could not go on");
-	worker_close(&w);
+	log_to(NULL, NULL);
+	worker_close(w);
 	return rc;
+}
+
+int
+worker_fcgi(const struct config *cfg, int fd, pid_t web)
+{
+	struct worker w = { .listen = fd, .parent = getppid(), .web = web };
+
+	return serve(&w, cfg);
+}
+
+/* ---- CGI ---- */
+
+/* In the process that stays (linger_start). */
+static int
+linger(const struct config *cfg, int fd, const char *path)
+{
+	struct worker w = { .listen = fd, .path = path };
+	struct text_time now;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	text_clock(&now);
+	w.used = now.mono;
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+	    lstat(path, &w.own) != 0)
+		return 1;
+	log_msg(LOG_INFO, "linger", "process %d stays, to answer at %s",
+	    (int)getpid(), path);
+	return serve(&w, cfg);
+}
+
+/* Whether the request was answered by the responder that lingers. */
+static bool
+hand_over(const struct config *cfg, struct front_request *rq, const char *path)
+{
+	struct handover_ask ask = { environ, rq->body.data, rq->body.len,
+	    WORKER_PATIENCE, cfg->stall_ms };
+	int fd = linger_connect(path);
+	enum handover how;
+
+	if (fd < 0)
+		return false;
+	how = handover(fd, &ask);
+	close(fd);
+	/* A question is not asked a second time: the first may be paid for. */
+	if (how == HANDOVER_LOST && rq->http.method == HTTP_POST)
+		fault_set(&rq->fault, FAULT_INTERNAL, NULL, "the process that "
+		    "had this question ended before it answered");
+	return how == HANDOVER_DONE;
 }
 
 int
 worker_cgi(const struct config *cfg)
 {
-	struct worker w = { 0 };
-	int rc = 1;
+	char path[LINGER_PATH];
+	struct front_request rq;
+	struct worker w = { .signals.fd = -1 };
+	bool linger_on;
+	int rc = 0;
 
+	front_cgi_head(&rq);
+	linger_on = cfg->linger_ms > 0 && rq.fault.code == FAULT_NONE &&
+	    linger_name(cfg, path) == 0;
+	/* Before the body is read: it is no part of the process that stays. */
+	if (linger_on)
+		(void)linger_start(cfg, path, linger);
+	front_cgi_body(&rq, cfg);
+	if (linger_on && rq.fault.code == FAULT_NONE &&
+	    hand_over(cfg, &rq, path))
+		goto out;
+	rc = 1;
 	if (worker_open(&w, cfg) == 0)
-		rc = front_cgi(w.loop, cfg, w.api) == 0 ? 0 : 1;
+		rc = front_cgi(w.loop, cfg, w.api, &rq) == 0 ? 0 : 1;
 	worker_close(&w);
+out:
+	buf_release(&rq.body);
 	return rc;
 }

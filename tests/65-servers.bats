@@ -338,11 +338,12 @@ fcgid()
 	below_checks
 }
 
-# htaccess MODULES: as a shared host has it: the site is $DIR/htdocs, the
-# upload its folder /ai, and only .htaccess is the customer's.
+# htaccess MODULES [LINES]: as a shared host has it: the site is $DIR/htdocs,
+# the upload its folder /ai, and only .htaccess is the customer's.
 htaccess()
 {
-	configure 'prefix = /ai'
+	configure "prefix = /ai${2:+
+	$2}"
 	BASE=/ai
 	# Bare text is left out: of a CGI mod_deflate reads some 60 bytes
 	# before it looks whether it is wanted at all.
@@ -394,6 +395,46 @@ private()
 	htaccess 'mpm_prefork cgi'
 	all_checks
 	private
+}
+
+# lingers: who runs the program of the site, though nobody asks.
+lingers()
+{
+	local f
+
+	for f in /proc/[0-9]*/exe; do
+		[[ $f -ef $SITE/ai/relevo.cgi ]] && echo "${f//[^0-9]/}"
+	done
+}
+
+one_lingers()
+{
+	KEEPER=$(lingers)
+	[[ $KEEPER =~ ^[0-9]+$ ]]
+}
+
+# kept: everything, with a responder that lingers; it outlives Apache, and goes
+# when its socket does.
+kept()
+{
+	all_checks
+	private
+	until_true 10 one_lingers
+	[[ $(readlink "/proc/$KEEPER/fd/0") == /dev/null ]]
+	stop web "$WEB_PID"
+	alive "$KEEPER"
+	rm "$SITE"/ai/state.cgi-*
+	until_true 10 gone "$KEEPER"
+}
+
+@test "servers: Apache, mod_cgid, .htaccess, a responder that lingers" {
+	htaccess 'mpm_event cgid' 'cgi-linger = 1m'
+	kept
+}
+
+@test "servers: Apache, mod_cgi, .htaccess, a responder that lingers" {
+	htaccess 'mpm_prefork cgi' 'cgi-linger = 1m'
+	kept
 }
 
 # -- nginx --------------------------------------------------------------------

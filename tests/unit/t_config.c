@@ -12,7 +12,8 @@ static const char whole[] =
     "	access = token chat-format = text\n"
     "	allowed-origins = {\"https://a.example\", \"http://b:81/\"}\n"
     "	prefix = /ai/ max-body = 1M workers = 3 heartbeat = 0s\n"
-    "	client-stall = 1500ms body-timeout = 5s drain-time = 1m\n"
+    "	client-stall = 1500ms body-timeout = 5s drain-time = 1m"
+    " cgi-linger = 10m\n"
     "	proxy = \"socks5h://u:secretpw@h:1080\" log = debug\n"
     "}\n"
     "route slow { strategy = fastest max-wait = 0s sticky = yes }\n"
@@ -70,6 +71,7 @@ test_values(void **state)
 	assert_int_equal(c->heartbeat_ms, 0);
 	assert_int_equal(c->stall_ms, 1500);
 	assert_int_equal(c->drain_ms, 60000);
+	assert_int_equal(c->linger_ms, 600000);
 	assert_int_equal(c->nroutes, 2);
 	assert_string_equal(c->routes[0].name, "default");
 	assert_int_equal(c->routes[0].attempts, 2);

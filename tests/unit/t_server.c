@@ -37,12 +37,45 @@ test_defaults(void **state)
 	assert_int_equal(c->stall_ms, 30000);
 	assert_int_equal(c->body_ms, 30000);
 	assert_int_equal(c->drain_ms, 30000);
+	assert_int_equal(c->linger_ms, 0);
 	assert_int_equal(c->nroutes, 1);
 	assert_int_equal(c->routes[0].strategy, CONFIG_ROUND_ROBIN);
 	assert_true(c->routes[0].fallback);
 	assert_int_equal(c->routes[0].attempts, 4);
 	assert_int_equal(c->routes[0].max_wait_ms, 10000);
 	loaded_free(&l);
+}
+
+static void
+test_linger(void **state)
+{
+	static const char *const off[] = { "no", "0", "0s", "\"no\"" };
+	char text[256];
+	struct loaded l;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(off) / sizeof(*off); i++) {
+		snprintf(text, sizeof(text), "server { access = open "
+		    "cgi-linger = %s }", off[i]);
+		loaded_text(&l, text);
+		assert_non_null(l.c);
+		assert_int_equal(l.c->linger_ms, 0);
+		loaded_free(&l);
+	}
+	loaded_fails("server { access = open\ncgi-linger = yes }", 2,
+	    "cgi-linger = yes");
+	for (int n = 90; n <= 91; n++) {
+		snprintf(text, sizeof(text), "server { access = open "
+		    "state = \"/%0*d\"\ncgi-linger = 1m }", n - 1, 0);
+		loaded_text(&l, text);
+		assert_non_null(l.c);
+		assert_int_equal(l.c->linger_ms, 60000);
+		if (n == 90)
+			assert_int_equal(l.warnings.len, 0);
+		else
+			loaded_says(&l.warnings, 2, "nothing lingers");
+		loaded_free(&l);
+	}
 }
 
 static void
@@ -178,6 +211,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_linger),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_server_errors),
 		cmocka_unit_test(test_origins_from_environment),
