@@ -16,6 +16,7 @@
 #include "cmd.h"
 #include "config.h"
 #include "supervise.h"
+#include "upgrade.h"
 #include "worker.h"
 
 #define EXIT_CONFIG	78	/* sysexits.h: EX_CONFIG */
@@ -94,13 +95,14 @@ config_option(int *argc, char **argv)
 }
 
 static int
-serve(int fd, const char *file, const char *path)
+serve(int fd, const char *file, const char *path,
+    const struct upgrade_estate *old)
 {
 	struct config *cfg = cmd_config(file);
 
 	if (cfg == NULL)
 		return EXIT_CONFIG;
-	return supervise(fd, cfg, file, path) == 0 ? 0 : 1;
+	return supervise(fd, cfg, file, path, old) == 0 ? 0 : 1;
 }
 
 static int
@@ -125,7 +127,8 @@ cgi(const char *file)
 
 /* `serve --socket PATH [--mode 0660]` */
 static int
-serve_socket(const char *file, int argc, char **argv)
+serve_socket(const char *file, int argc, char **argv,
+    const struct upgrade_estate *old)
 {
 	const char *path = NULL;
 	mode_t mode = 0660;
@@ -144,10 +147,10 @@ serve_socket(const char *file, int argc, char **argv)
 		    "[--mode 0660] [--config FILE]\n");
 		return 2;
 	}
-	fd = supervise_socket(path, mode);
+	fd = old->fd >= 0 ? old->fd : supervise_socket(path, mode);
 	if (fd < 0)
 		return EXIT_CONFIG;
-	rc = serve(fd, file, path);
+	rc = serve(fd, file, path, old);
 	if (rc != 0)
 		(void)unlink(path);
 	return rc;
@@ -158,8 +161,10 @@ main(int argc, char **argv)
 {
 	char beside[PATH_MAX];
 	const char *file = config_option(&argc, argv);
+	struct upgrade_estate old;
 	int fd;
 
+	upgrade_inherited(&old);
 	standard_files();
 	harden();
 	if (sodium_init() < 0) {
@@ -169,12 +174,12 @@ main(int argc, char **argv)
 	if (file == NULL)
 		file = config_path(beside);
 	if (argc > 1 && strcmp(argv[1], "serve") == 0 && argc > 2)
-		return serve_socket(file, argc, argv);
+		return serve_socket(file, argc, argv, &old);
 	if (argc > 1 && strcmp(argv[1], "serve") != 0)
 		return cmd_run(file, argc, argv);
-	fd = supervise_inherited();
+	fd = old.fd >= 0 ? old.fd : supervise_inherited();
 	if (fd >= 0)
-		return serve(fd, file, NULL);
+		return serve(fd, file, NULL, &old);
 	if (getenv("GATEWAY_INTERFACE") != NULL ||
 	    getenv("REQUEST_METHOD") != NULL)
 		return cgi(file);

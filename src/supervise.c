@@ -21,10 +21,11 @@
 #include "env.h"
 #include "log.h"
 #include "text.h"
+#include "upgrade.h"
 #include "worker.h"
 
 #define BACKLOG		4096	/* on a full unix backlog nginx answers 502 */
-#define MOST		256	/* workers, old generations included */
+#define MOST		UPGRADE_MOST	/* workers, old generations too */
 #define PAUSE_MS	100	/* before a worker that died at once is made
 				 * again; doubles */
 #define PAUSE_MOST	5000
@@ -42,6 +43,7 @@ struct supervisor {
 	const char	*file;
 	const char	*path;		/* of our own socket, or NULL */
 	pid_t		 web;		/* lighttpd, if it started us */
+	struct upgrade	 binary;
 	struct config	*cfg;
 	int		 generation;
 	struct child	 child[MOST];
@@ -248,6 +250,30 @@ renew(struct supervisor *s, struct config *cfg)
 	return 0;
 }
 
+/* The binary has been replaced. Refused, all stays as it is: the new
+ * configuration, if there is one, may be meant for the new binary. */
+static void
+upgrade(struct supervisor *s)
+{
+	struct upgrade_estate e = { .fd = s->fd };
+	struct buf said;
+
+	buf_init(&said, 4096);
+	if (s->n + (size_t)s->cfg->workers > MOST) {
+		(void)buf_puts(&said, "workers of earlier reloads still finish "
+		    "their streams: later");
+	} else if (upgrade_check(&s->binary, s->file, &said) == 0) {
+		for (; e.n < s->n; e.n++)
+			e.child[e.n] = s->child[e.n].pid;
+		upgrade_exec(&s->binary, s->file, s->path, &e);
+		buf_clear(&said);
+		(void)buf_puts(&said, strerror(errno));
+	}
+	log_msg(LOG_ERROR, "upgrade_refused", "%s is new, but the old one "
+	    "stays: %s", s->binary.path, buf_str(&said));
+	buf_release(&said);
+}
+
 static void
 reload(struct supervisor *s)
 {
@@ -322,7 +348,11 @@ run(struct supervisor *s, const sigset_t *set)
 			;
 		switch (wait_signal(s, set)) {
 		case SIGHUP:
-			if (!s->stopping)
+			if (s->stopping)
+				break;
+			if (upgrade_due(&s->binary))
+				upgrade(s);
+			else
 				reload(s);
 			break;
 		case SIGTERM:
@@ -339,8 +369,33 @@ run(struct supervisor *s, const sigset_t *set)
 	}
 }
 
+/* The workers of the binary before this one, as after a reload. */
+static void
+inherit(struct supervisor *s, const struct upgrade_estate *old)
+{
+	if (old->n == 0)
+		return;
+	while (s->n < old->n && s->n < MOST) {
+		s->child[s->n] = (struct child){ old->child[s->n], now_ms(),
+		    s->generation };
+		s->n++;
+	}
+	s->generation++;
+}
+
+static void
+succeed(struct supervisor *s)
+{
+	while (count(s) < (size_t)s->cfg->workers && spawn(s) == 0)
+		;
+	log_msg(LOG_INFO, "upgrade", "%s runs now: %zu new workers, %zu old "
+	    "ones finish", s->binary.path, count(s), s->n - count(s));
+	tell(s, SIGTERM, true);
+}
+
 int
-supervise(int fd, struct config *cfg, const char *file, const char *path)
+supervise(int fd, struct config *cfg, const char *file, const char *path,
+    const struct upgrade_estate *old)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
 	sigset_t set;
@@ -352,6 +407,8 @@ supervise(int fd, struct config *cfg, const char *file, const char *path)
 	s->cfg = cfg;
 	s->file = file;
 	s->path = path;
+	upgrade_init(&s->binary);
+	inherit(s, old);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGHUP);
@@ -370,6 +427,8 @@ supervise(int fd, struct config *cfg, const char *file, const char *path)
 		free(s);
 		return -1;
 	}
+	if (old->fd >= 0)
+		succeed(s);
 	run(s, &set);
 	config_free(s->cfg);
 	free(s);

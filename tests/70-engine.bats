@@ -245,6 +245,170 @@ has_model()
 	[[ $(workers) == "$old" ]]
 }
 
+# -- Another binary -----------------------------------------------------------
+
+# own_binary: run a copy, so that it can be replaced.
+own_binary()
+{
+	cp "$RELEVO" "$DIR/relevo"
+	RELEVO=$DIR/relevo
+}
+
+# The same with another version in it.
+new_binary()
+{
+	sed 's/0\.1\.0/0.1.9/' "$RELEVO" >"$DIR/new"
+	chmod 755 "$DIR/new"
+	[[ $("$DIR/new" version) == *0.1.9* ]]
+	mv "$DIR/new" "$RELEVO"
+}
+
+# What a process runs.
+version_of()
+{
+	"/proc/$1/exe" version | grep -o '0\.1\.[0-9]'
+}
+
+upgraded()
+{
+	[[ $(version_of "$RELEVO_PID") == 0.1.9 ]] && one_worker &&
+	    [[ $(version_of $(workers)) == 0.1.9 ]]
+}
+
+# upgrade_checks: under load, an open stream and a changed configuration.
+upgrade_checks()
+{
+	local first=$RELEVO_PID
+
+	mock_script m1 tokens=3,gate=g
+	mock_gate g 1
+	stream_open m1
+	stream_until 'w1 '
+	STREAM=load volley 400 m2 3>&- &
+	load=$!
+	{
+		config_mock p1 m1
+		config_mock p2 m2 m9
+	} | config_write
+	new_binary
+	kill -HUP "$RELEVO_PID"
+	until_true 10 has_model p2/m9
+	wait "$load"
+	[[ $(sort "$DIR/codes-load" | uniq -c) == *' 400 200' ]] ||
+	    fail "$(sort "$DIR/codes-load" | uniq -c)"
+	[[ $(workers | wc -w) == 2 ]]
+	mock_gate g 3
+	stream_wait
+	[[ $status == 0 ]]
+	stream_whole "$DIR/stream.out"
+	until_true 10 upgraded
+	ask m9
+	http_status 200
+	[[ $RELEVO_PID == "$first" ]]
+	grep '"event":"upgrade"' "$DIR/relevo.err" |
+	    jq -e '.message | test("1 new workers, 1 old ones")'
+	req GET /usage
+	json '.totals.inFlight == 0 and .totals.requests == 402'
+	# And it goes on like any other.
+	kill -HUP "$RELEVO_PID"
+	until_true 10 grep -q '"event":"reload"' "$DIR/relevo.err"
+	ask m1
+	http_status 200
+}
+
+@test "upgrade: HUP runs the new binary, behind nginx" {
+	own_binary
+	config_plain
+	nginx_start keep
+	upgrade_checks
+}
+
+@test "upgrade: HUP runs the new binary that lighttpd started" {
+	own_binary
+	config_plain
+	lighttpd_start fcgi
+	upgrade_checks
+	fcgi_child
+	[[ $(version_of "$RELEVO_PID") == 0.1.9 ]]
+}
+
+@test "upgrade: a variable that .env lost is not handed on" {
+	own_binary
+	config_plain
+	sed -i 's/test-key-p1/${P1_KEY:-of-the-file}/' "$DIR/relevo.conf"
+	echo P1_KEY=of-dot-env >"$DIR/.env"
+	chmod 600 "$DIR/.env"
+	lighttpd_start socket
+	ask m1
+	mock_last m1 | grep -qi '^authorization: bearer of-dot-env'
+	rm "$DIR/.env"
+	new_binary
+	kill -HUP "$RELEVO_PID"
+	until_true 10 upgraded
+	ask m1
+	mock_last m1 | grep -qi '^authorization: bearer of-the-file'
+	! tr '\0' '\n' <"/proc/$RELEVO_PID/environ" | grep -q P1_KEY
+}
+
+refused_upgrades()
+{
+	[[ $(grep -c '"event":"upgrade_refused"' "$DIR/relevo.err") == "$1" ]]
+}
+
+# refuses_binary N WORDS: HUP is refused for the N-th time, with WORDS.
+refuses_binary()
+{
+	kill -HUP "$RELEVO_PID"
+	until_true 30 refused_upgrades "$1" || fail "not refused: $2"
+	grep '"event":"upgrade_refused"' "$DIR/relevo.err" | tail -n 1 |
+	    jq -e '.level == "error" and (.message | test($words))' \
+	    --arg words "$2" || fail "$(tail -n 1 "$DIR/relevo.err")"
+	[[ $(workers) == "$old" ]]
+	ask m1
+	http_status 200
+}
+
+@test "upgrade: a binary that is none, or none for this configuration" {
+	STDERR_ALLOW='upgrade_refused|reload_refused'
+	own_binary
+	config_plain
+	lighttpd_start socket
+	old=$(workers)
+	head -c 5000 "$RELEVO" >"$DIR/half"
+	echo text >"$DIR/text"
+	ln -s /bin/true "$DIR/other"
+	printf '#!/bin/sh\nkill -SEGV $$\n' >"$DIR/dies"
+	cp "$RELEVO" "$DIR/good"
+	chmod 755 "$DIR/half" "$DIR/text" "$DIR/dies"
+	put()
+	{
+		cp -P --remove-destination "$DIR/$1" "$DIR/put"
+		mv "$DIR/put" "$RELEVO"
+	}
+	put half
+	refuses_binary 1 'the old one stays: '
+	put text
+	refuses_binary 2 'Exec format error|status'
+	put other
+	refuses_binary 3 'does not answer as relevo'
+	put dies
+	refuses_binary 4 'signal 11'
+	chmod 644 "$DIR/good"
+	put good
+	refuses_binary 5 'Permission denied'
+	# It would run, but for the configuration.
+	chmod 755 "$DIR/good"
+	put good
+	echo 'model nobody/x { rpm = many }' >>"$DIR/relevo.conf"
+	refuses_binary 6 'relevo.conf:[0-9]+: '
+	sed -i '$d' "$DIR/relevo.conf"
+	kill -HUP "$RELEVO_PID"
+	until_true 10 grep -q '"event":"upgrade"' "$DIR/relevo.err"
+	ask m1
+	http_status 200
+	until_true 10 one_worker
+}
+
 # -- Reloads under load -------------------------------------------------------
 
 new_workers()

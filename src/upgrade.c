@@ -1,0 +1,203 @@
+#include "upgrade.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "env.h"
+#include "text.h"
+
+#define VARIABLE	"RELEVO_UPGRADE"
+#define CHECK_S		20
+#define CHECK_SAID	2048		/* bytes that are kept */
+
+/* AT_EXECFN (getauxval(3)) is the path that was given to execve; /proc/self/exe
+ * is where its links led, and "(deleted)" once it has been replaced. */
+void
+upgrade_init(struct upgrade *u)
+{
+	const char *name = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+	char cwd[PATH_MAX];
+	ssize_t n;
+
+	memset(u, 0, sizeof(*u));
+	if (name == NULL || strncmp(name, "/dev/fd/", 8) == 0) {
+		n = readlink("/proc/self/exe", u->path, sizeof(u->path) - 1);
+		u->path[n > 0 ? n : 0] = '\0';
+	} else if (*name == '/') {
+		n = snprintf(u->path, sizeof(u->path), "%s", name);
+	} else {
+		n = getcwd(cwd, sizeof(cwd)) == NULL ? -1 :
+		    snprintf(u->path, sizeof(u->path), "%s/%s", cwd, name);
+	}
+	if (n <= 0 || (size_t)n >= sizeof(u->path) ||
+	    stat(u->path, &u->st) != 0)
+		u->path[0] = '\0';
+}
+
+bool
+upgrade_due(const struct upgrade *u)
+{
+	struct stat st;
+
+	return u->path[0] != '\0' && stat(u->path, &st) == 0 &&
+	    (st.st_dev != u->st.st_dev || st.st_ino != u->st.st_ino ||
+	    st.st_size != u->st.st_size ||
+	    st.st_mtim.tv_sec != u->st.st_mtim.tv_sec ||
+	    st.st_mtim.tv_nsec != u->st.st_mtim.tv_nsec);
+}
+
+/* ---- the check ---- */
+
+static _Noreturn void
+run_check(const struct upgrade *u, const char *file, int out)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (null >= 0 && dup2(null, STDIN_FILENO) == STDIN_FILENO &&
+	    dup2(out, STDOUT_FILENO) == STDOUT_FILENO &&
+	    dup2(out, STDERR_FILENO) == STDERR_FILENO &&
+	    env_restore() == 0) {
+		(void)execl(u->path, u->path, "--config", file, "check",
+		    (char *)NULL);
+		dprintf(STDERR_FILENO, "%s\n", strerror(errno));
+	}
+	_exit(127);
+}
+
+/* All that it says until it closes its output. -1: not in time. */
+static int
+hear(int fd, struct buf *said)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct text_time now, end;
+	char part[1024];
+	ssize_t n;
+
+	text_clock(&end);
+	for (;;) {
+		text_clock(&now);
+		n = end.mono + CHECK_S * 1000 - now.mono;
+		if (n <= 0)
+			return -1;
+		if (poll(&p, 1, (int)n) <= 0)
+			continue;
+		n = read(fd, part, sizeof(part));
+		if (n <= 0)
+			return 0;
+		if (said->len < CHECK_SAID)
+			(void)buf_put(said, part, (size_t)n);
+	}
+}
+
+/* The last words, for a binary that says nothing. */
+static int
+judge(int status, struct buf *said)
+{
+	if (WIFSIGNALED(status))
+		(void)buf_printf(said, "killed by signal %d",
+		    WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		(void)buf_printf(said, "status %d", WEXITSTATUS(status));
+	else if (strstr(buf_str(said), ": ok, ") == NULL)
+		(void)buf_puts(said, "it does not answer as relevo does");
+	else
+		return 0;
+	return -1;
+}
+
+int
+upgrade_check(const struct upgrade *u, const char *file, struct buf *said)
+{
+	int p[2], status = 0;
+	bool late;
+	pid_t pid;
+
+	if (pipe2(p, O_CLOEXEC) != 0)
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		run_check(u, file, p[1]);
+	close(p[1]);
+	late = pid > 0 && hear(p[0], said) != 0;
+	close(p[0]);
+	if (pid < 0) {
+		(void)buf_puts(said, strerror(errno));
+		return -1;
+	}
+	if (late)
+		(void)kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return judge(status, said);
+}
+
+/* ---- the change ---- */
+
+/* "PID FD CHILD CHILD ...": of this process only, for a variable also reaches
+ * what is started by it. */
+static void
+write_estate(struct buf *out, const struct upgrade_estate *e)
+{
+	(void)buf_printf(out, "%d %d", (int)getpid(), e->fd);
+	for (size_t i = 0; i < e->n; i++)
+		(void)buf_printf(out, " %d", (int)e->child[i]);
+}
+
+void
+upgrade_exec(const struct upgrade *u, const char *file, const char *socket,
+    const struct upgrade_estate *e)
+{
+	const char *argv[] = { u->path, "--config", file,
+	    socket != NULL ? "serve" : NULL, "--socket", socket, NULL };
+	int flags = fcntl(e->fd, F_GETFD), error;
+	struct buf left;
+
+	buf_init(&left, 16 * 1024);
+	write_estate(&left, e);
+	if (!left.failed && flags >= 0 && env_restore() == 0 &&
+	    setenv(VARIABLE, buf_str(&left), 1) == 0 &&
+	    fcntl(e->fd, F_SETFD, 0) == 0)
+		(void)execv(u->path, (char *const *)argv);
+	error = errno;
+	(void)unsetenv(VARIABLE);
+	(void)fcntl(e->fd, F_SETFD, flags);
+	buf_release(&left);
+	errno = error;
+}
+
+void
+upgrade_inherited(struct upgrade_estate *e)
+{
+	const char *v = getenv(VARIABLE);
+	long n[2] = { 0, -1 }, pid;
+	char *end;
+
+	e->fd = -1;
+	e->n = 0;
+	for (int i = 0; v != NULL && *v != '\0' && i < 2; i++, v = end)
+		n[i] = strtol(v, &end, 10);
+	if (v == NULL || n[0] != getpid() || n[1] < 0 || n[1] > INT_MAX)
+		goto out;
+	e->fd = (int)n[1];
+	for (; *v == ' ' && e->n < UPGRADE_MOST; v = end) {
+		pid = strtol(v, &end, 10);
+		if (pid <= 1 || pid > INT_MAX)
+			break;
+		e->child[e->n++] = (pid_t)pid;
+	}
+out:
+	(void)unsetenv(VARIABLE);
+}

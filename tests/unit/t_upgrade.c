@@ -1,0 +1,95 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../../src/upgrade.c"
+
+static void
+inherits(const char *text, int fd, size_t n)
+{
+	struct upgrade_estate e;
+
+	assert_int_equal(setenv(VARIABLE, text, 1), 0);
+	upgrade_inherited(&e);
+	if (e.fd != fd || e.n != n)
+		fail_msg("'%s': %d, %zu", text, e.fd, e.n);
+	assert_null(getenv(VARIABLE));
+}
+
+static void
+what_one_leaves_the_next_finds(void **state)
+{
+	struct upgrade_estate e = { .fd = 7, .n = UPGRADE_MOST }, f;
+	struct buf out;
+
+	(void)state;
+	for (size_t i = 0; i < e.n; i++)
+		e.child[i] = 4194000 + (pid_t)i;
+	buf_init(&out, 16 * 1024);
+	write_estate(&out, &e);
+	assert_false(out.failed);
+	assert_int_equal(setenv(VARIABLE, buf_str(&out), 1), 0);
+	upgrade_inherited(&f);
+	assert_int_equal(f.fd, 7);
+	assert_int_equal(f.n, UPGRADE_MOST);
+	assert_memory_equal(f.child, e.child, sizeof(f.child));
+	buf_release(&out);
+}
+
+static void
+only_ones_own_estate_is_taken(void **state)
+{
+	char text[64];
+	struct upgrade_estate e;
+
+	(void)state;
+	unsetenv(VARIABLE);
+	upgrade_inherited(&e);
+	assert_int_equal(e.fd, -1);
+	inherits("", -1, 0);
+	inherits("x y", -1, 0);
+	snprintf(text, sizeof(text), "%d 3 500", (int)getpid() + 1);
+	inherits(text, -1, 0);
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	inherits(text, -1, 0);
+	snprintf(text, sizeof(text), "%d 0", (int)getpid());
+	inherits(text, 0, 0);
+	snprintf(text, sizeof(text), "%d 3 500 1 501", (int)getpid());
+	inherits(text, 3, 1);		/* never init, never a group */
+	snprintf(text, sizeof(text), "%d 3 500 -1 501", (int)getpid());
+	inherits(text, 3, 1);
+}
+
+static void
+another_file_is_due_and_the_same_is_not(void **state)
+{
+	struct upgrade u;
+
+	(void)state;
+	upgrade_init(&u);
+	assert_int_equal(u.path[0], '/');
+	assert_false(upgrade_due(&u));
+	u.st.st_ino++;
+	assert_true(upgrade_due(&u));
+	u.st.st_ino--;
+	u.st.st_mtim.tv_nsec++;
+	assert_true(upgrade_due(&u));
+	strcpy(u.path, "/nonexistent/relevo");
+	assert_false(upgrade_due(&u));	/* a reload, then */
+	u.path[0] = '\0';
+	assert_false(upgrade_due(&u));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_one_leaves_the_next_finds),
+		cmocka_unit_test(only_ones_own_estate_is_taken),
+		cmocka_unit_test(another_file_is_due_and_the_same_is_not),
+	};
+
+	return cmocka_run_group_tests_name("upgrade", tests, NULL, NULL);
+}
