@@ -9,6 +9,8 @@ BUILD		?= $(if $(SAN),build/san,build)
 D		= $(DESTDIR)$(PREFIX)
 VERSION		= $(shell sed -n 's/^.define VERSION.*"\(.*\)".*/\1/p' include/version.h)
 PKGS		= libcurl libcjson libconfuse libsodium
+# libcurl is not linked: src/fetch_late.c loads it.
+LINKED		= libcjson libconfuse libsodium
 WARN		= -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes \
 		  -Wmissing-prototypes -Wformat=2 -Wundef
 ifdef WERROR
@@ -28,7 +30,7 @@ STD		= -std=gnu11 -D_GNU_SOURCE -fPIE -Iinclude
 ALL_CFLAGS	= $(STD) $(WARN) $(HARDEN) \
 		  $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS	= -pie $(LDHARDEN) $(LDFLAGS)
-LIBS		= -lfcgi $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm $(LDLIBS)
+LIBS		= -lfcgi $(shell $(PKG_CONFIG) --libs $(LINKED)) -lm $(LDLIBS)
 
 SRC		= $(wildcard src/*.c)
 OBJ		= $(SRC:src/%.c=$(BUILD)/%.o)
