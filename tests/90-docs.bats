@@ -224,7 +224,8 @@ $wanted"
 	    share/man/man1/relevo.1 share/man/man5/relevo.conf.5 \
 	    share/bash-completion/completions/relevo \
 	    share/zsh/site-functions/_relevo share/relevo/htdocs/index.html \
-	    share/relevo/conf/relevo.conf share/relevo/conf/nginx.conf share/relevo/conf/grafana.json \
+	    share/relevo/conf/relevo.conf share/relevo/conf/nginx.conf \
+	    share/relevo/conf/grafana.json \
 	    share/relevo/conf/htaccess lib/systemd/system/relevo.service \
 	    lib/systemd/system/relevo.socket lib/sysusers.d/relevo.conf; do
 		[[ -s $at/$file ]] || fail "not installed: $file"
