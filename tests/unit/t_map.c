@@ -661,6 +661,46 @@ a_lock_that_is_held(void **state)
 	map_close(n);
 }
 
+static void
+looked_at_only(void **state)
+{
+	struct map_want w = { .path = path, .layout = 1, .size = 65536,
+	    .look = true };
+	struct map *m, *mine = ready();
+	uint64_t *p;
+
+	(void)state;
+	assert_int_equal(0, map_begin(mine));
+	put(mine, 64, 7);
+	map_end(mine);
+	m = map_open(&w, &now);
+	assert_null(map_why(m));
+	assert_int_equal(MAP_SAME, map_state(m));
+	assert_int_equal(7, ((const uint64_t *)map_data(m))[8]);
+	/* What is changed in the copy stays there, and the reverse. */
+	assert_int_equal(0, map_begin(m));
+	p = map_stage(m, 64, 8);
+	*p = 9;
+	map_commit(m);
+	map_end(m);
+	assert_int_equal(7, ((const uint64_t *)map_data(mine))[8]);
+	assert_int_equal(-1, map_stale(m, &now));
+	map_close(m);
+	/* Another layout is left where it is, and so is what cannot be read. */
+	w.layout = 2;
+	m = map_open(&w, &now);
+	assert_non_null(strstr(map_why(m), "made by another version"));
+	assert_int_equal(MAP_FRESH, map_state(m));
+	map_close(m);
+	assert_int_equal(0, map_check(mine));
+	map_close(mine);
+	assert_int_equal(0, unlink(path));
+	assert_int_equal(0, mkdir(path, 0700));
+	m = map_open(&w, &now);
+	assert_non_null(strstr(map_why(m), "not a regular file"));
+	map_close(m);
+}
+
 int
 main(void)
 {
@@ -674,6 +714,7 @@ main(void)
 		T(all_numbers_taken), T(after_a_reboot),
 		T(inherits_after_damage_only), T(truncated_under_us),
 		T(replaced_or_deleted), T(grows_under_another), T(by_copy),
+		T(looked_at_only),
 		T(peeks), T(a_record_that_is_damaged), T(a_lock_that_is_held),
 	};
 
