@@ -19,6 +19,7 @@
 #include "probe.h"
 #include "report.h"
 #include "text.h"
+#include "top.h"
 #include "url.h"
 #include "version.h"
 
@@ -322,6 +323,19 @@ state(const char *file, int argc, char **argv)
 }
 
 static int
+top(const char *file, int argc, char **argv)
+{
+	struct config *cfg = cmd_config(file);
+	int rc;
+
+	if (cfg == NULL)
+		return 2;
+	rc = top_run(cfg, argc, argv);
+	config_free(cfg);
+	return rc < 0 ? help(file, argc, argv) : rc;
+}
+
+static int
 client(const char *file, int argc, char **argv)
 {
 	char token[48], hash[80];
@@ -393,6 +407,8 @@ static const struct command table[] = {
 	{ "usage", "[--json]", "every window against its limit", usage },
 	{ "explain", "[MODEL] [--tokens N] [--json]",
 	  "who would answer now, and why not the others", explain },
+	{ "top", "[-d SECONDS] [-n COUNT] [--once]",
+	  "requests and quotas as they move", top },
 	{ "state", "dump|verify|reset [NAME]|path",
 	  "look into the state file, or forget counts", state },
 	{ "doctor", "[--socket PATH] [URL]",
