@@ -30,13 +30,13 @@ _relevo()
 		mapfile -t COMPREPLY < <(compgen -W '0660 0600 0666' -- "$cur")
 		return
 		;;
-	--tokens)
+	--tokens | -d | -n)
 		return
 		;;
 	esac
 	local words=''
 	case $command in
-	'')	words='serve check models usage explain doctor state client
+	'')	words='serve check models usage explain top doctor state client
 		    version help --config' ;;
 	serve)	words='--socket --mode' ;;
 	check)	words='--print' ;;
@@ -48,6 +48,7 @@ _relevo()
 		[[ -n $before ]] || words+=" auto $("${COMP_WORDS[0]}" \
 		    "${config[@]}" check --print 2>/dev/null | sed -nE \
 		    's/^(model|alias) "?([^" ]*)"? .*/\2/p')" ;;
+	top)	words='-d -n --once' ;;
 	doctor)	words=--socket ;;
 	state)
 		case $before in
