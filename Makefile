@@ -130,6 +130,11 @@ dist:
 vendor:
 	@sh conf/vendor.sh
 
+# The picture in the README, of the page as it is now.
+picture: deps-check vendor all mock
+	@cd tests/browser && npm ci --ignore-scripts --loglevel=error
+	node tests/browser/picture.mjs conf/page.png
+
 # The JavaScript SDKs against the program; part of `make check`.
 check-sdk: deps-check
 	@$(MAKE) --no-print-directory all mock
@@ -193,7 +198,7 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist vendor deps deps-run deps-check deps-prove deps-lint layers \
+.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist picture vendor deps deps-run deps-check deps-prove deps-lint layers \
 	install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin
