@@ -154,6 +154,7 @@ struct config {
 	int	 linger_ms;		/* of a CGI's responder; 0: none */
 	char	*ca_path;		/* "": found by itself */
 	char	*proxy;			/* "": none */
+	bool	 sandbox;
 	bool	 debug;
 
 	struct config_provider *providers;	size_t nproviders;

@@ -1,4 +1,4 @@
-/* url: whether an address is fit to be called with a key. Pure. */
+/* url: addresses: whether one is fit to be called with a key, its port. Pure. */
 #ifndef URL_H
 #define URL_H
 
@@ -10,5 +10,9 @@
  * allows http:// to any host, else only to this one (localhost, 127.0.0.0/8,
  * ::1). The text continues "the url ...". */
 const char *url_wrong(const char *url, bool insecure);
+
+/* The port that is called for an address or a proxy's: as given, else 443 after
+ * https://, else `plain`. */
+int	url_port(const char *url, int plain);
 
 #endif

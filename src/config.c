@@ -256,6 +256,7 @@ print_server(const struct config *c, struct buf *out)
 	put_ms(out, "cgi-linger", c->linger_ms);
 	put_str(out, "ca-path", c->ca_path);
 	put_proxy(out, c->proxy);
+	put_bool(out, "sandbox", c->sandbox);
 	buf_printf(out, "\tlog = %s\n}\n", c->debug ? "debug" : "info");
 }
 

@@ -20,7 +20,7 @@
 const char *const server_options[] = {
 	"state", "access", "chat-format", "allowed-origins", "prefix",
 	"max-body", "workers", "heartbeat", "client-stall", "body-timeout",
-	"drain-time", "cgi-linger", "ca-path", "proxy", "log", NULL
+	"drain-time", "cgi-linger", "ca-path", "proxy", "sandbox", "log", NULL
 };
 const char *const server_route_options[] = {
 	"strategy", "fallback", "attempts", "max-wait", "sticky", NULL
@@ -222,6 +222,7 @@ server_read(struct parse *p, const char *folder, struct config *c)
 
 	read_access(p, sec, c);
 	c->chat_text = parse_word(p, sec, "chat-format", formats, 2, 0) == 1;
+	c->sandbox = parse_bool(p, sec, "sandbox", true);
 	c->debug = parse_word(p, sec, "log", levels, 2, 0) == 1;
 	c->max_body = parse_size(p, sec, "max-body", 1024, 1 << 30, 8 << 20);
 	c->workers = (int)parse_int(p, sec, "workers", 1, 256, 1);

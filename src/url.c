@@ -57,3 +57,23 @@ url_wrong(const char *url, bool insecure)
 		    "insecure = yes if that is meant";
 	return NULL;
 }
+
+int
+url_port(const char *url, int plain)
+{
+	const char *host = strstr(url, "://"), *p;
+	uint64_t port;
+	size_t n;
+
+	host = host == NULL ? url : host + 3;
+	n = strcspn(host, "/?#");
+	if ((p = memrchr(host, '@', n)) != NULL) {
+		n -= (size_t)(p + 1 - host);
+		host = p + 1;
+	}
+	p = memrchr(host, ':', n);
+	if (p != NULL && memchr(p, ']', n - (size_t)(p - host)) == NULL &&
+	    text_uint(p + 1, n - (size_t)(p + 1 - host), 65535, &port) == 0)
+		return (int)port;
+	return strncmp(url, "https://", 8) == 0 ? 443 : plain;
+}

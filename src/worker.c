@@ -18,10 +18,12 @@
 #include "log.h"
 #include "loop.h"
 #include "relay.h"
+#include "sandbox.h"
 #include "text.h"
 
 #define WORKER_TICK_MS	1000
 #define WORKER_PATIENCE	2000	/* ms for the responder that lingers */
+#define WORKER_LOOK	5	/* ticks between looks at the sandbox */
 
 struct worker {
 	const struct config	*cfg;
@@ -33,6 +35,8 @@ struct worker {
 	struct loop_io		 signals;
 	struct loop_timer	 tick;
 	struct loop_timer	 deadline;
+	struct sandbox		 sandbox;
+	unsigned		 ticks;
 	int			 listen;
 	pid_t			 parent;	/* the supervisor */
 	pid_t			 web;		/* what started it, or 0 */
@@ -109,6 +113,22 @@ on_signal(struct loop_io *io, unsigned events)
 	finish(OWNER(io, struct worker, signals));
 }
 
+/* Outgrown, it can only be had anew: by a worker that the supervisor makes. */
+static void
+look_out(struct worker *w)
+{
+	if (++w->ticks % WORKER_LOOK != 0 || w->deadline.place != 0 ||
+	    !sandbox_outgrown(&w->sandbox))
+		return;
+	if (w->path != NULL)
+		finish(w);	/* the next CGI leaves another */
+	if (w->path != NULL || getppid() != w->parent)
+		return;
+	log_msg(LOG_INFO, "sandbox_outgrown", "a file that workers read was "
+	    "replaced: the configuration is loaded again, for new ones");
+	(void)kill(w->parent, SIGHUP);
+}
+
 static void
 on_tick(struct loop_timer *t)
 {
@@ -118,6 +138,7 @@ on_tick(struct loop_timer *t)
 	text_clock(&now);
 	ledger_tick(w->ledger, &now);
 	(void)loop_timer_set(w->loop, t, loop_now(w->loop) + WORKER_TICK_MS);
+	look_out(w);
 	/* An orphan under lighttpd goes on (see supervise.c), as long as
 	 * lighttpd does. */
 	if (w->web != 0 && getppid() != w->parent && kill(w->web, 0) != 0)
@@ -128,6 +149,29 @@ on_tick(struct loop_timer *t)
 		w->used = now.mono;
 	if (now.mono - w->used >= w->cfg->linger_ms || !at_home(w))
 		finish(w);
+}
+
+/* All files of ours are open, and curl has no thread yet. */
+static void
+shut_in(struct worker *w)
+{
+	if (w->cfg->sandbox)
+		sandbox_enter(&w->sandbox, w->cfg);
+	else
+		w->sandbox.why = "sandbox = no";
+}
+
+static void
+log_sandbox(const struct sandbox *s)
+{
+	if (s->why != NULL)
+		log_msg(LOG_INFO, "sandbox", "none: %s", s->why);
+	else
+		log_msg(LOG_INFO, "sandbox", "a worker reads the system's "
+		    "files only, writes in %.*s, starts nothing%s (Landlock "
+		    "version %d)", (int)s->folder_len, s->folder, s->abi < 4 ?
+		    "" : ", connects to the ports of providers, proxy and DNS",
+		    s->abi);
 }
 
 static int
@@ -189,6 +233,8 @@ serve(struct worker *w, const struct config *cfg)
 	w->deadline.fire = on_deadline;
 	if (worker_open(w, cfg) != 0 || worker_signals(w) != 0)
 		goto out;
+	shut_in(w);
+	log_sandbox(&w->sandbox);
 	relays_warm(w->relays);
 	w->front = front_fcgi_new(w->loop, cfg, w->api, w->listen,
 	    w->path != NULL ? linger_welcome : NULL);
@@ -278,8 +324,10 @@ worker_cgi(const struct config *cfg)
 	    hand_over(cfg, &rq, path))
 		goto out;
 	rc = 1;
-	if (worker_open(&w, cfg) == 0)
+	if (worker_open(&w, cfg) == 0) {
+		shut_in(&w);
 		rc = front_cgi(w.loop, cfg, w.api, &rq) == 0 ? 0 : 1;
+	}
 	worker_close(&w);
 out:
 	buf_release(&rq.body);

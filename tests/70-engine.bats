@@ -515,6 +515,75 @@ refuses()
 	grep -q '"event":"drain_time"' "$DIR/relevo.err"
 }
 
+# -- The sandbox ---------------------------------------------------------------
+
+has_landlock()
+{
+	grep '"event":"sandbox"' "$DIR/relevo.err" |
+	    grep -q 'Landlock version'
+}
+
+sandbox_config()
+{
+	{
+		printf 'server {\n\tstate = "%s/own/state"\n' "$DIR"
+		printf '\taccess = open\n%s}\n' "${1:-}"
+		config_mock p1 m1
+	} >"$DIR/relevo.conf"
+	chmod 600 "$DIR/relevo.conf"
+	mkdir "$DIR/own"
+}
+
+counted()
+{
+	req GET /usage
+	jq -e ".state == \"ok\" and .totals.requests == $1" <<<"$output"
+}
+
+@test "sandbox: each worker says what it may, and sandbox = no that it is off" {
+	sandbox_config
+	lighttpd_start socket
+	ask m1
+	http_status 200
+	until_true 5 grep -q '"event":"sandbox"' "$DIR/relevo.err"
+	if ! has_landlock; then
+		echo "# no Landlock here: shown is only that all goes on" >&3
+		grep '"event":"sandbox"' "$DIR/relevo.err" |
+		    grep -q 'none: this kernel'
+	fi
+	sed -i 's/access = open/&\n\tsandbox = no/' "$DIR/relevo.conf"
+	kill -HUP "$RELEVO_PID"
+	until_true 10 grep -q 'none: sandbox = no' "$DIR/relevo.err"
+	ask m1
+	http_status 200
+}
+
+# A rule is for the folder that was there, so that the new one is refused
+# proves that there is a sandbox; and service goes on.
+@test "sandbox: the state's folder is replaced, and the workers with it" {
+	STDERR_ALLOW='state_(lost|gone|memory)'
+	sandbox_config
+	lighttpd_start socket
+	ask m1
+	counted 1
+	old=$(workers)
+	mv "$DIR/own" "$DIR/away"
+	mkdir "$DIR/own"
+	if has_landlock; then
+		until_true 20 grep -q sandbox_outgrown "$DIR/relevo.err"
+		until_true 10 grep -q '"event":"reload"' "$DIR/relevo.err"
+		until_true 10 one_worker
+		[[ $(workers) != "$old" ]]
+	else
+		echo "# no Landlock here: nothing to outgrow" >&3
+	fi
+	ask m1
+	http_status 200
+	until_true 10 test -s "$DIR/own/state"
+	req GET /usage
+	json '.state == "ok" and .totals.requests >= 1'
+}
+
 # -- The log, and what is secret ----------------------------------------------
 
 @test "log: one line for each request, with the documented fields" {

@@ -15,6 +15,7 @@ static const char whole[] =
     "	client-stall = 1500ms body-timeout = 5s drain-time = 1m"
     " cgi-linger = 10m\n"
     "	proxy = \"socks5h://u:secretpw@h:1080\" log = debug\n"
+    "	sandbox = no\n"
     "}\n"
     "route slow { strategy = fastest max-wait = 0s sticky = yes }\n"
     "route { attempts = 2 fallback = no }\n"
@@ -63,7 +64,7 @@ test_values(void **state)
 	if (c == NULL)
 		fail_msg("%s", buf_str(&l.errors));
 	assert_false(c->open);
-	assert_true(c->chat_text && c->debug);
+	assert_true(c->chat_text && c->debug && !c->sandbox);
 	assert_string_equal(c->origins[1], "http://b:81");
 	assert_null(c->origins[2]);
 	assert_string_equal(c->prefix, "/ai");
@@ -90,7 +91,7 @@ test_values(void **state)
 	assert_string_equal(a->rename[0].value, "random_seed");
 	assert_string_equal(a->headers[0].value, "relevo = it");
 	assert_null(a->headers[1].name);
-	assert_int_equal(a->line, 10);
+	assert_int_equal(a->line, 11);
 	assert_string_equal(c->providers[1].off, "T_UNSET is not set");
 	assert_string_equal(c->providers[2].off, "T_UNSET is not set");
 	assert_int_equal(c->models[0].limits.max[CONFIG_RPM], 0);

@@ -27,6 +27,7 @@ test_defaults(void **state)
 	assert_string_equal(c->state, state_path);
 	assert_true(c->open);
 	assert_false(c->chat_text || c->debug);
+	assert_true(c->sandbox);
 	assert_null(c->origins[0]);
 	assert_string_equal(c->prefix, "");
 	assert_string_equal(c->ca_path, "");

@@ -49,12 +49,38 @@ test_bad(void **state)
 	assert_non_null(url_wrong("ftp://a", true));
 }
 
+static void
+test_port(void **state)
+{
+	static const struct {
+		const char *url;
+		int	 port;
+	} rows[] = {
+		{ "https://a", 443 }, { "https://a/v1:9", 443 },
+		{ "https://a:8443/v1", 8443 }, { "http://a/v1", 80 },
+		{ "https://[2001:db8::1]/v1", 443 },
+		{ "https://[2001:db8::1]:8443/v1", 8443 },
+		{ "http://127.0.0.1:11434", 11434 },
+		{ "http://u:1@h", 80 }, { "socks5h://u:p@h:1081", 1081 },
+		{ "http://u:p@[::1]:8", 8 }, { "http://h:99999", 80 },
+		{ "http://h:", 80 }, { "", 80 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (url_port(rows[i].url, 80) != rows[i].port)
+			fail_msg("%s: %d", rows[i].url,
+			    url_port(rows[i].url, 80));
+	assert_int_equal(url_port("http://proxy", 1080), 1080);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
