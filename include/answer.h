@@ -52,6 +52,9 @@ void	answer_head(struct answer *a, const char *provider, const char *model);
  * there. It commits the status, not the content. REPLY_SSE only. */
 void	answer_beat(struct answer *a);
 
+/* Append the header lines about trying again: when, or not by itself. */
+void	answer_retry(struct buf *head, const struct fault *f);
+
 /* Tell f: as a status while that is possible, else inside the stream. The
  * status that the client saw; *whole: what sink->end is to be told. */
 int	answer_fault(struct answer *a, const struct fault *f, bool *whole);

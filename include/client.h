@@ -16,6 +16,11 @@ struct http;
 int	client_admit(const struct config *cfg, const struct http *h,
     int64_t now, size_t *client, struct fault *f);
 
+/* A number, not 0, for the address that a request came from: of IPv6 the first
+ * 64 bits, which one customer has at least; IPv4 in IPv6 is that IPv4. Only
+ * REMOTE_ADDR is believed: anybody can write an X-Forwarded-For. */
+uint64_t client_address(const struct http *h);
+
 /* Make a token: 32 random bytes behind "rlv-", and the line for the config
  * ("blake2b:" and 64 hex digits). token holds 48 bytes, hash 80. */
 void	client_token(char *token, char *hash);

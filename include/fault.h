@@ -29,6 +29,7 @@ enum fault_code {
 	/* room */
 	FAULT_RATE_LIMITED,		/* 429 rate_limit_exceeded */
 	FAULT_QUOTA,			/* 429 insufficient_quota */
+	FAULT_ATTEMPTS,			/* 429 too_many_attempts */
 	FAULT_OVERLOADED,		/* 503 */
 	/* upstream */
 	FAULT_NO_MODELS,		/* 503: none of this name is on */

@@ -107,6 +107,12 @@ void	ledger_join(struct ledger *l, const struct text_time *now,
 void	ledger_leave(struct ledger *l, uint64_t ticket);
 size_t	ledger_waiting(const struct ledger *l);	/* in all lines */
 
+/* Address `who` (see client_address) showed a wrong token. ms until another is
+ * counted: the caller says 429 to this one already. 0: it is counted, and
+ * *tell: the next will not be, and the operator should hear of it. */
+int64_t	ledger_failed(struct ledger *l, const struct text_time *now,
+	    uint64_t who, bool *tell);
+
 /* How the lanes look now to a request of `tokens`; views[i] belongs to lane
  * lanes[i]. Takes the lock once. */
 void	ledger_view(struct ledger *l, const struct text_time *now,

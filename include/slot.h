@@ -1,5 +1,5 @@
 /* slot: the tables in the state file: slots by name, leases, aliases' turns,
- * and what was used when.
+ * what was used when, and who showed wrong tokens.
  *
  * Knows where things lie and who owns them; quota knows what they mean, map
  * how they change. Everything but the reading functions is under the
@@ -68,6 +68,15 @@ struct slot_cell {
 	int64_t	 number;		/* since 1970; 0: unused */
 	uint64_t requests, tokens, failures;
 	uint64_t fallbacks;		/* answered after another failed */
+};
+
+/* How often an address showed a wrong token; see throttle.h. */
+#define SLOT_FAILED	512
+
+struct slot_failed {
+	uint64_t who;			/* hash of the address; 0: free */
+	int64_t	 until;			/* wall ms: all is forgotten */
+	int64_t	 told;			/* wall ms: of the log line */
 };
 
 /* A scope of the config, and where it is in the file at present. */
@@ -208,6 +217,8 @@ bool	slot_save(struct slot_table *t, const struct text_time *now,
 #define SLOT_HISTORY_OFF	(SLOT_WORKERS_OFF + MAP_WORKERS * 8)
 #define SLOT_HISTORY_LEN	((SLOT_HOURS + SLOT_DAYS) * \
 				sizeof(struct slot_cell))
+#define SLOT_FAILED_OFF		(SLOT_HISTORY_OFF + SLOT_HISTORY_LEN)
+#define SLOT_FAILED_LEN		(SLOT_FAILED * sizeof(struct slot_failed))
 
 size_t	slot_lease_off(uint64_t naliases);
 size_t	slot_slots_off(uint64_t naliases);

@@ -106,24 +106,33 @@ answer_beat(struct answer *a)
 	buf_release(&b);
 }
 
+void
+answer_retry(struct buf *head, const struct fault *f)
+{
+	char s[24];
+
+	if (f->retry_ms >= 0) {
+		snprintf(s, sizeof(s), "%lld",
+		    (long long)(f->retry_ms + 999) / 1000);
+		http_header(head, "Retry-After", s);
+		snprintf(s, sizeof(s), "%lld", (long long)f->retry_ms);
+		http_header(head, "Retry-After-Ms", s);
+	}
+	/* Without a time to wait for, the SDK's own retries would only ask all
+	 * lanes again; with a day to wait, ask in vain. A wrong token does not
+	 * become right. */
+	if (f->status >= 429 && (f->retry_ms < 0 || f->code == FAULT_QUOTA ||
+	    f->code == FAULT_ATTEMPTS))
+		http_header(head, "X-Should-Retry", "false");
+}
+
 static void
 fault_head(struct answer *a, const struct fault *f)
 {
 	struct buf b;
-	char s[24];
 
 	head_begin(a, &b, f->status, "application/json");
-	if (f->retry_ms >= 0) {
-		snprintf(s, sizeof(s), "%lld",
-		    (long long)(f->retry_ms + 999) / 1000);
-		http_header(&b, "Retry-After", s);
-		snprintf(s, sizeof(s), "%lld", (long long)f->retry_ms);
-		http_header(&b, "Retry-After-Ms", s);
-	}
-	/* Without a time to wait for, the SDK's own retries would only ask all
-	 * lanes again; with a day to wait, ask in vain. */
-	if (f->status >= 429 && (f->retry_ms < 0 || f->code == FAULT_QUOTA))
-		http_header(&b, "X-Should-Retry", "false");
+	answer_retry(&b, f);
 	head_end(a, &b);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "buf.h"
 #include "chat.h"
 #include "client.h"
@@ -61,14 +62,39 @@ report_of(const struct call *c)
 	    cfg->clients[c->client].models, false };
 }
 
+/* client_admit, and what a wrong token costs the address that it came from.
+ * None at all is no attempt: a page that was just opened asks without. */
+static int
+admit(struct call *c, struct fault *f)
+{
+	bool tell;
+	int64_t ms;
+
+	if (client_admit(c->a->cfg, c->h, c->now.wall, &c->client, f) == 0)
+		return 0;
+	if (c->h->token == NULL)
+		return -1;
+	ms = ledger_failed(c->a->ledger, &c->now, client_address(c->h), &tell);
+	if (tell)
+		log_msg(LOG_WARN, "too_many_attempts", "many wrong or expired "
+		    "tokens from %.60s: more of them are answered with 429",
+		    c->h->remote);
+	if (ms > 0) {
+		fault_set(f, FAULT_ATTEMPTS, NULL, "this token is not known "
+		    "here either: too many such tokens came from your "
+		    "address");
+		f->retry_ms = ms;
+	}
+	return -1;
+}
+
 static int
 root(struct call *c, struct fault *f)
 {
 	struct report r;
 
 	/* Without a token only what everybody may know. */
-	if (!c->a->cfg->open && (c->h->token == NULL ||
-	    client_admit(c->a->cfg, c->h, c->now.wall, &c->client, f) != 0))
+	if (admit(c, f) != 0)
 		return buf_puts(c->body, "{\"status\":\"ok\",\"message\":"
 		    "\"AI API running\",\"models\":[]}");
 	r = report_of(c);
@@ -398,6 +424,8 @@ answer(const struct call *c, struct sink *sink, int status, const char *route,
 	http_header(&head, "Cache-Control", "no-store");
 	if (allow != NULL)
 		http_header(&head, "Allow", allow);
+	if (f != NULL)
+		answer_retry(&head, f);
 	if (status == 401)
 		http_header(&head, "WWW-Authenticate", "Bearer");
 	if (c->etag[0] != '\0')
@@ -498,7 +526,7 @@ api_start(struct api *a, struct api_request *rq, struct sink *sink)
 		answer(&c, sink, 204, route, methods(e), NULL);
 		goto out;
 	}
-	if (!e->open && client_admit(cfg, c.h, c.now.wall, &c.client, &f) != 0)
+	if (!e->open && admit(&c, &f) != 0)
 		goto refused;
 	if (e->answer == NULL) {
 		r = chat_start(&c, e, rq, sink, &f);

@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "fault.h"
 #include "http.h"
 #include "ledger.h"
+#include "text.h"
 
 static void
 hash_of(const char *token, unsigned char hash[32])
@@ -56,6 +58,28 @@ client_admit(const struct config *cfg, const struct http *h, int64_t now,
 		fault_set(f, FAULT_UNAUTHORIZED, NULL,
 		    "this token is not known here, or it has expired");
 	return -1;
+}
+
+uint64_t
+client_address(const struct http *h)
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	unsigned char a[16] = { 0 };
+	size_t n = strlen(h->remote);
+	const void *p = h->remote;
+	uint64_t hash;
+
+	if (inet_pton(AF_INET, h->remote, a + 12) == 1) {
+		p = a + 12;
+		n = 4;
+	} else if (inet_pton(AF_INET6, h->remote, a) == 1) {
+		bool v4 = memcmp(a, mapped, 12) == 0;
+
+		p = v4 ? a + 12 : a;
+		n = v4 ? 4 : 8;
+	}
+	hash = text_hash(TEXT_HASH, p, n);
+	return hash != 0 ? hash : 1;
 }
 
 void

@@ -42,6 +42,8 @@ static const struct {
 	[FAULT_RATE_LIMITED] = { 429, "rate_limit_exceeded",
 	    "rate_limit_error" },
 	[FAULT_QUOTA] = { 429, "insufficient_quota", "insufficient_quota" },
+	[FAULT_ATTEMPTS] = { 429, "too_many_attempts",
+	    "authentication_error" },
 	[FAULT_OVERLOADED] = { 503, "overloaded", "server_error" },
 	[FAULT_NO_MODELS] = { 503, "no_models", "server_error" },
 	[FAULT_UPSTREAM_REFUSED] = { 502, "upstream_refused",

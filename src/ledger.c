@@ -11,6 +11,7 @@
 #include "map.h"
 #include "slot.h"
 #include "text.h"
+#include "throttle.h"
 
 static struct ledger *
 make(const struct config *cfg, const struct text_time *now,
@@ -341,6 +342,20 @@ size_t
 ledger_waiting(const struct ledger *l)
 {
 	return slot_head(&l->b.t)->waiting;
+}
+
+int64_t
+ledger_failed(struct ledger *l, const struct text_time *now, uint64_t who,
+    bool *tell)
+{
+	int64_t ms = throttle_wait(&l->b.t, now, who);
+
+	*tell = false;
+	if (ms == 0 && book_begin(&l->b, now) == 0) {
+		ms = throttle_count(&l->b.t, now, who, tell);
+		book_end(&l->b);
+	}
+	return ms;
 }
 
 int64_t

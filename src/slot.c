@@ -17,7 +17,7 @@
 #define SLOTS_MAX	16384
 
 #define HEAD_OFF	0
-#define ALIAS_OFF	(SLOT_HISTORY_OFF + SLOT_HISTORY_LEN)
+#define ALIAS_OFF	(SLOT_FAILED_OFF + SLOT_FAILED_LEN)
 
 static_assert(sizeof(struct slot_head) == 128, "head");
 static_assert(sizeof(struct slot_lease) == 32, "lease");
@@ -62,6 +62,7 @@ slot_layout(void)
 	    sizeof(struct slot_lease), sizeof(struct quota_slot),
 	    sizeof(struct alias), SLOT_LEASES, SLOT_PLACES, MAP_WORKERS,
 	    sizeof(struct slot_cell), SLOT_HOURS, SLOT_DAYS,
+	    sizeof(struct slot_failed), SLOT_FAILED,
 	    offsetof(struct quota_slot, windows),
 	    offsetof(struct window_set, minute_req),
 	    offsetof(struct window_set, day_tok), CONFIG_LIMITS,

@@ -23,6 +23,11 @@ export class Failure extends Error {
 	}
 }
 
+/* Whether the user has to be asked for an access token. */
+export function needsToken(e) {
+	return e.status === 401 || e.code === "too_many_attempts";
+}
+
 /* Server-sent events out of bytes, however they are split (WHATWG HTML, 9.2.6).
  * More tolerant in one thing: end() gives an event whose blank line is
  * missing, since some servers leave the last one out. */

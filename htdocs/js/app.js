@@ -73,7 +73,7 @@ async function loadModels() {
 		board.known();
 	} catch (e) {
 		picker.fill(picker.known, store.get("model") || "auto");
-		notes.set("token", e.status === 401, "",
+		notes.set("token", api.needsToken(e), "",
 		    () => openSettings(true));
 	}
 }

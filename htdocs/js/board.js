@@ -235,8 +235,8 @@ export class Board {
 			}
 		} catch (e) {
 			this.wrong.hidden = false;
-			this.enter.hidden = e.status !== 401;
-			say(this.why, e.status === 401 ? "note.token" :
+			this.enter.hidden = !api.needsToken(e);
+			say(this.why, api.needsToken(e) ? "note.token" :
 			    this.seen ? "board.stale" : "note.unreachable");
 		}
 	}

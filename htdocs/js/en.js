@@ -261,6 +261,8 @@ export const en = {
 	"error.unsupported_media_type": "The gateway refuses the " +
 	    "request's format",
 	"error.rate_limit_exceeded": "The limit is reached for now",
+	"error.too_many_attempts": "The access token is wrong, and so " +
+	    "were many before it",
 	"error.insufficient_quota": "The quota is used up",
 	"error.overloaded": "The gateway is overloaded",
 	"error.no_models": "No model can answer this",

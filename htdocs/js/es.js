@@ -269,6 +269,8 @@ export const es = {
 	"error.unsupported_media_type": "La pasarela rechaza el " +
 	    "formato de la petición",
 	"error.rate_limit_exceeded": "Límite alcanzado por ahora",
+	"error.too_many_attempts": "El token de acceso no vale, como " +
+	    "tantos antes de él",
 	"error.insufficient_quota": "La cuota está agotada",
 	"error.overloaded": "La pasarela está sobrecargada",
 	"error.no_models": "Ningún modelo puede responder a esto",

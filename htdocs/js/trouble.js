@@ -1,5 +1,6 @@
 /* trouble: a failure in words, and the countdown to when waiting helps. */
 
+import { needsToken } from "./api.js";
 import { el, icon } from "./dom.js";
 import { duration, has, say, t } from "./i18n.js";
 import { pathText } from "./meta.js";
@@ -65,7 +66,7 @@ export function trouble(f, { cut, retry, more, token }) {
 	body.append(facts);
 
 	const row = el("div", { class: "row" }, again);
-	if (f.code === "invalid_api_key" && token) {
+	if (token && needsToken(f)) {
 		again.classList.add("second");
 		row.prepend(say(el("button", { type: "button", class: "button",
 		    onclick: token }), "note.token.enter"));

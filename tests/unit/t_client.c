@@ -82,6 +82,31 @@ a_new_token_fits_its_hash(void **state)
 	assert_memory_equal(raw, sum, 32);
 }
 
+static void
+an_address_is_its_network(void **state)
+{
+	static const char *const same[][2] = {
+		{ "2001:db8::1", "2001:db8:0:0:ffff::9" },
+		{ "192.0.2.7", "::ffff:192.0.2.7" },
+		{ "unix:", "unix:" }, { "", "" },
+	}, *const other[][2] = {
+		{ "2001:db8::1", "2001:db8:0:1::1" },
+		{ "192.0.2.7", "192.0.2.8" }, { "", "0.0.0.0" },
+		{ "192.0.2.7", "192.0.2.7 " }, { "::1", "0.0.0.1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
+		assert_true(client_address(&(struct http){ .remote =
+		    same[i][0] }) == client_address(&(struct http){
+		    .remote = same[i][1] }));
+	for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
+		assert_true(client_address(&(struct http){ .remote =
+		    other[i][0] }) != client_address(&(struct http){
+		    .remote = other[i][1] }));
+	assert_true(client_address(&(struct http){ .remote = "" }) != 0);
+}
+
 int
 main(void)
 {
@@ -90,6 +115,7 @@ main(void)
 		cmocka_unit_test(an_expired_token_is_none),
 		cmocka_unit_test(open_access_still_knows_its_clients),
 		cmocka_unit_test(a_new_token_fits_its_hash),
+		cmocka_unit_test(an_address_is_its_network),
 	};
 
 	if (sodium_init() < 0)

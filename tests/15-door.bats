@@ -1,0 +1,136 @@
+# The door: who gets in, what it costs to try, what each may see.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	setup_dir
+	mock_start
+}
+
+teardown()
+{
+	stop_all
+}
+
+# client NAME [LINES]: its section; the token is in TOKEN_NAME.
+client()
+{
+	local out
+
+	out=$("$RELEVO" --config "$DIR/none" client new "$1")
+	printf -v "TOKEN_$1" '%s' "$(grep -o 'rlv-[A-Za-z0-9_-]*' <<<"$out")"
+	printf 'client %s {\n\ttoken = "%s"\n%s}\n' "$1" \
+	    "$(grep -o 'blake2b:[0-9a-f]*' <<<"$out")" "${2:-}" \
+	    >>"$DIR/clients"
+}
+
+door_config()
+{
+	client bot
+	{
+		config_mock p1 m1
+		cat "$DIR/clients"
+	} | config_write 'access = token'
+}
+
+wrong()
+{
+	req GET "${1:-/models}" -H 'X-Api-Key: rlv-not-this-one' "${@:2}"
+}
+
+# -- Wrong tokens --------------------------------------------------------------
+
+throttled()
+{
+	refused 429 too_many_attempts
+	(($(header retry-after) >= 1 && $(header retry-after) <= 6))
+	[[ $(header x-should-retry) == false ]]
+	run ! header www-authenticate
+}
+
+ten_wrong()
+{
+	local i
+
+	for i in 1 2 3 4 5; do
+		wrong "$1/models"
+		refused 401 invalid_api_key
+		wrong "$2/chat" -X POST -d x
+		refused 401 invalid_api_key
+	done
+	wrong "$1/usage"
+	throttled
+	wrong "$2/v1/models"
+	throttled
+}
+
+@test "throttle: ten wrong tokens, then 429: FastCGI and CGI together" {
+	STDERR_ALLOW=too_many_attempts
+	door_config
+	both_start
+	ten_wrong "$FCGI_URL" "$CGI_URL"
+	# a right one passes, from the same address and in both
+	for base in "$FCGI_URL" "$CGI_URL"; do
+		req GET "$base/models" -H "X-Api-Key: $TOKEN_bot"
+		http_status 200
+	done
+	# none at all is no attempt
+	req GET /models
+	refused 401 invalid_api_key
+	# another address has its own
+	wrong /models --interface 127.0.0.2
+	refused 401 invalid_api_key
+	# one line, which names the address and not the token
+	until_true 5 grep -q too_many_attempts "$DIR/relevo.err"
+	[[ $(grep -c '"event":"too_many_attempts"' "$DIR/relevo.err") == 1 ]]
+	grep '"event":"too_many_attempts"' "$DIR/relevo.err" |
+	    jq -e '.level == "warn" and (.message | test("127[.]0[.]0[.]1"))'
+	run ! grep -qF rlv- "$DIR/relevo.err"
+}
+
+@test "throttle: a forwarded address is not believed" {
+	STDERR_ALLOW=too_many_attempts
+	door_config
+	nginx_start keep
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		wrong /models -H "X-Forwarded-For: 192.0.2.$i" \
+		    -H "Forwarded: for=192.0.2.$i" -H "X-Real-IP: 192.0.2.$i"
+		refused 401 invalid_api_key
+	done
+	wrong /models -H 'X-Forwarded-For: 192.0.2.77' -H 'Client-IP: 1.2.3.4'
+	throttled
+	run ! grep -q '192[.]0[.]2' "$DIR/relevo.err"
+}
+
+@test "throttle: / with a wrong token tells nothing more, and counts" {
+	STDERR_ALLOW=too_many_attempts
+	door_config
+	lighttpd_start socket
+	for i in 1 2 3 4 5 6 7 8 9 10 11; do
+		wrong /
+		http_status 200
+		json '.models == []'
+	done
+	wrong
+	throttled
+}
+
+@test "throttle: the state file neither grows nor is found wrong" {
+	STDERR_ALLOW=too_many_attempts
+	door_config
+	lighttpd_start socket
+	wrong
+	size=$(stat -c %s "$DIR/state")
+	for i in {1..200}; do
+		((i == 1)) || echo next
+		echo "url = $URL/models"
+		echo 'header = "X-Api-Key: rlv-x"'
+		echo 'output = /dev/null'
+		echo "interface = 127.0.$((i / 100 + 1)).$((i % 100 + 1))"
+	done >"$DIR/many"
+	curl -sS -m 30 -K "$DIR/many"
+	[[ $(stat -c %s "$DIR/state") == "$size" ]]
+	"$RELEVO" --config "$DIR/relevo.conf" state verify
+}
