@@ -42,13 +42,17 @@ struct http {
 
 /* Read envp ("NAME=value", NULL last) into h. -1 and f: a variable that must
  * be unique stands there twice (two header spellings that the web server
- * merged: header smuggling), more than 256 variables, no REQUEST_METHOD, a
+ * merged: header smuggling), more than 256 variables or 64 KB of them, no
+ * REQUEST_METHOD, a
  * CONTENT_LENGTH that is no number, a path that does not decode, climbs ("..")
  * or has control bytes. Every member is valid in every case: a refusal needs
  * its id and its CORS lines. A length of more than 63 bits reads as INT64_MAX.
  * The path comes from REQUEST_URI, for SCRIPT_NAME and PATH_INFO differ in
  * every web server; without it SCRIPT_NAME + PATH_INFO are used. */
 int	http_read(struct http *h, char *const *envp, struct fault *f);
+
+/* The fault of headers that are too long (431, RFC 6585 section 5). */
+void	http_too_long(struct fault *f);
 
 /* Whether media type `type` is named by the Accept header with more weight
  * than `other`; false without one. */

@@ -16,6 +16,7 @@
 struct buf;
 
 #define RECORD_PARAMS	(64 * 1024)	/* bytes of parameters in all */
+#define RECORD_MOST	(1024 * 1024)	/* ... that are walked, to answer 431 */
 
 enum record_answer { RECORD_MORE, RECORD_WHOLE, RECORD_BAD };
 
@@ -28,6 +29,8 @@ struct record_walk {
 	int	stage;		/* 0 begin, 1 parameters, 2 input, 3 end */
 	bool	too_big;	/* the body passed max_body; the rest is not
 				 * kept */
+	bool	too_long;	/* the parameters passed RECORD_PARAMS: neither
+				 * they nor the body are kept */
 	/* name-value pairs, section 3.4 */
 	unsigned length;	/* one that is being read ... */
 	int	more;		/* ... with so many bytes to come */
@@ -49,9 +52,10 @@ void	record_start(struct record_walk *w, size_t max_body);
 enum record_answer record_whole(struct record_walk *w, const unsigned char *p,
     size_t n);
 
-/* The same piece by piece: append p[0..n) to in. A body beyond max_body is
- * walked to its end but not kept (w->too_big), so that the request can still
- * be answered in order. RECORD_BAD also when in is full. */
+/* The same piece by piece: append p[0..n) to in. A body beyond max_body, and
+ * parameters beyond RECORD_PARAMS, are walked to their end but not kept
+ * (w->too_big, w->too_long), so that the request can still be answered in
+ * order. RECORD_BAD also when in is full, and beyond RECORD_MOST. */
 enum record_answer record_collect(struct record_walk *w,
     const unsigned char *p, size_t n, struct buf *in);
 

@@ -39,6 +39,8 @@ static const struct {
 	    "invalid_request_error" },
 	[FAULT_MEDIA_TYPE] = { 415, "unsupported_media_type",
 	    "invalid_request_error" },
+	[FAULT_HEADERS] = { 431, "headers_too_large",
+	    "invalid_request_error" },
 	[FAULT_RATE_LIMITED] = { 429, "rate_limit_exceeded",
 	    "rate_limit_error" },
 	[FAULT_QUOTA] = { 429, "insufficient_quota", "insufficient_quota" },

@@ -244,7 +244,7 @@ on_flush(struct loop_task *t)
 static char *
 body_read(struct conn *c, size_t *n)
 {
-	size_t want = c->walk.too_big ? 0 : c->walk.body;
+	size_t want = c->walk.too_big || c->walk.too_long ? 0 : c->walk.body;
 	char *p;
 	int got;
 
@@ -307,6 +307,8 @@ conn_begin(struct conn *c, int fd)
 		fault_set(&rq.fault, FAULT_BODY_TOO_LARGE, NULL,
 		    "the body is larger than max-body (%zu bytes)",
 		    c->f->cfg->max_body);
+	if (c->walk.too_long)
+		http_too_long(&rq.fault);
 	c->ended = false;
 	c->relay = api_start(c->f->api, &rq, &c->sink);
 	return true;

@@ -10,6 +10,7 @@
 #include "text.h"
 
 #define VARIABLES	256	/* more than a request has honest use for */
+#define BYTES		(64 * 1024)	/* of all of them, as in FastCGI */
 #define SLOTS		512	/* of the set of names: a power of two */
 
 /* The variables that are read: a place in an array of values, which has NULL
@@ -102,6 +103,13 @@ refuse(struct fault *f, enum fault_code code, const char *why)
 	return -1;
 }
 
+void
+http_too_long(struct fault *f)
+{
+	fault_set(f, FAULT_HEADERS, NULL, "the headers of this request are "
+	    "more than %d, or longer than %d bytes in all", VARIABLES, BYTES);
+}
+
 /* One pass over envp into v. 0, or -1 and f; v is filled then too, for the
  * refusal needs its CORS lines. */
 static int
@@ -109,13 +117,15 @@ collect(const char **v, char *const *envp, struct fault *f)
 {
 	uint16_t set[SLOTS] = { 0 };
 	const char *equals;
+	size_t i, n, bytes = 0;
 	int result = 0;
-	size_t i, n;
 
 	for (i = 0; envp[i] != NULL; i++) {
-		if (i == VARIABLES)
-			return refuse(f, FAULT_INVALID_REQUEST,
-			    "The request has too many headers.");
+		bytes += strlen(envp[i]);
+		if (i == VARIABLES || bytes > BYTES) {
+			http_too_long(f);
+			return -1;
+		}
 		equals = strchr(envp[i], '=');
 		if (equals == NULL || equals == envp[i])
 			continue;

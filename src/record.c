@@ -44,8 +44,9 @@ pairs(struct record_walk *w, const unsigned char *p, size_t n)
 		if (w->more > 0 && --w->more > 0)
 			continue;
 		w->sum += w->length;
-		if (w->sum > RECORD_PARAMS)
+		if (w->sum > RECORD_MOST)
 			return -1;
+		w->too_long |= w->sum > RECORD_PARAMS;
 		if (w->value) {
 			w->skip = w->sum;
 			w->sum = 0;
@@ -78,11 +79,13 @@ step(struct record_walk *w, const unsigned char *h)
 		return RECORD_MORE;
 	case 1:
 		w->params += len;
-		if (type != PARAMS || w->params > RECORD_PARAMS)
+		if (type != PARAMS || w->params > RECORD_MOST)
 			return RECORD_BAD;
+		w->too_long |= w->params > RECORD_PARAMS;
 		if (len == 0 && (w->value || w->more > 0 || w->skip > 0))
 			return RECORD_BAD;
 		w->stage += len == 0;
+		w->drop = w->too_long && len > 0;
 		return RECORD_MORE;
 	case 2:
 		if (type != STDIN)
@@ -93,7 +96,7 @@ step(struct record_walk *w, const unsigned char *h)
 		}
 		w->body += len;
 		w->too_big |= w->body > w->max_body;
-		w->drop = w->too_big;
+		w->drop = w->too_big || w->too_long;
 		return RECORD_MORE;
 	default:
 		return RECORD_BAD;	/* something after the end */
@@ -125,6 +128,18 @@ record_whole(struct record_walk *w, const unsigned char *p, size_t n)
 	return RECORD_MORE;
 }
 
+/* Of parameters that are too long nothing is kept: what is left is the first
+ * record, the ends of both streams, and so a request without any. */
+static void
+forget(struct record_walk *w, struct buf *in)
+{
+	if (!w->too_long || w->stage != 1)
+		return;
+	w->drop = true;
+	if (in->len > 2 * HEADER)
+		in->len = 2 * HEADER;
+}
+
 enum record_answer
 record_collect(struct record_walk *w, const unsigned char *p, size_t n,
     struct buf *in)
@@ -140,6 +155,7 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 			if (of == &w->left && w->head[1] == PARAMS &&
 			    pairs(w, p, k) != 0)
 				return RECORD_BAD;
+			forget(w, in);
 			if (!w->drop && buf_put(in, p, k) != 0)
 				return RECORD_BAD;
 			*of -= k;
@@ -157,6 +173,7 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 		w->have = 0;
 		if (step(w, w->head) == RECORD_BAD)
 			return RECORD_BAD;
+		forget(w, in);
 		w->left = (size_t)(w->head[4] << 8 | w->head[5]);
 		w->pad = w->head[6];
 		if (!w->drop && buf_put(in, w->head, HEADER) != 0)

@@ -134,3 +134,18 @@ ten_wrong()
 	[[ $(stat -c %s "$DIR/state") == "$size" ]]
 	"$RELEVO" --config "$DIR/relevo.conf" state verify
 }
+
+# -- Headers that are too large -------------------------------------------------
+
+@test "headers: beyond 64 KB 431, CGI" {
+	config_mock p1 m1 | config_write
+	head -c 35000 /dev/zero | tr '\0' a >"$DIR/a"
+	env -i RELEVO_CONFIG="$DIR/relevo.conf" GATEWAY_INTERFACE=CGI/1.1 \
+	    ASAN_OPTIONS="${ASAN_OPTIONS:-}" REQUEST_METHOD=GET \
+	    REQUEST_URI=/models HTTP_X_ONE="$(<"$DIR/a")" \
+	    HTTP_X_TWO="$(<"$DIR/a")" "$RELEVO" </dev/null >"$DIR/out" \
+	    2>>"$DIR/relevo.err"
+	head -n 1 "$DIR/out" | grep -q '^Status: 431 Request Header Fields'
+	sed '1,/^\r$/d' "$DIR/out" |
+	    jq -e '.error.code == "headers_too_large"'
+}

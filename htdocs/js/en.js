@@ -260,6 +260,7 @@ export const en = {
 	"error.body_too_large": "The conversation is too large",
 	"error.unsupported_media_type": "The gateway refuses the " +
 	    "request's format",
+	"error.headers_too_large": "The request's headers are too large",
 	"error.rate_limit_exceeded": "The limit is reached for now",
 	"error.too_many_attempts": "The access token is wrong, and so " +
 	    "were many before it",

@@ -268,6 +268,8 @@ export const es = {
 	"error.body_too_large": "La conversación es demasiado grande",
 	"error.unsupported_media_type": "La pasarela rechaza el " +
 	    "formato de la petición",
+	"error.headers_too_large": "Las cabeceras de la petición son " +
+	    "demasiado grandes",
 	"error.rate_limit_exceeded": "Límite alcanzado por ahora",
 	"error.too_many_attempts": "El token de acceso no vale, como " +
 	    "tantos antes de él",

@@ -56,8 +56,10 @@ api_start(struct api *a, struct api_request *rq, struct sink *sink)
 	(void)a;
 	must(rq->http == &c->http && rq->http->path[0] == '/');
 	must(rq->body != NULL && rq->len <= MAX_BODY);
-	must(c->walk.too_big || rq->len == c->walk.body);
+	must(c->walk.too_big || c->walk.too_long || rq->len == c->walk.body);
 	must(!c->walk.too_big || rq->fault.code != FAULT_NONE);
+	must(!c->walk.too_long || (rq->fault.code == FAULT_HEADERS &&
+	    rq->len == 0));
 	sink->put(sink, head, sizeof(head) - 1);
 	for (i = 0; i < 20; i++)
 		sink->put(sink, rq->body, rq->len);

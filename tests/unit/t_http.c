@@ -310,11 +310,28 @@ many_variables(void **state)
 		snprintf(text[i], sizeof(text[i]), "HTTP_X%zu=y", i);
 		envp[i] = text[i];
 	}
-	assert_int_equal(refused(envp), FAULT_INVALID_REQUEST);
+	assert_int_equal(refused(envp), FAULT_HEADERS);
 	envp[256] = NULL;
 	assert_string_equal(good(envp).path, "/");
 	strcpy(text[255], "HTTP_X1=z");
 	assert_int_equal(refused(envp), FAULT_DUPLICATE_HEADER);
+}
+
+static void
+long_variables(void **state)
+{
+	static char big[65537];
+	char *envp[] = { "REQUEST_METHOD=GET", big, "REQUEST_URI=/x", NULL };
+	size_t rest = strlen(envp[0]) + strlen(envp[2]);
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	memcpy(big, "HTTP_X=", 7);
+	assert_int_equal(refused(envp), FAULT_HEADERS);
+	big[65536 - rest + 1] = '\0';
+	assert_int_equal(refused(envp), FAULT_HEADERS);
+	big[65536 - rest] = '\0';
+	assert_string_equal(good(envp).path, "/x");
 }
 
 static void
@@ -516,6 +533,7 @@ main(void)
 		cmocka_unit_test(names_must_be_unique),
 		cmocka_unit_test(a_refusal_knows_its_origin),
 		cmocka_unit_test(many_variables),
+		cmocka_unit_test(long_variables),
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(accepts),

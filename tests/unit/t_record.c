@@ -154,7 +154,6 @@ static void
 what_no_web_server_sends_is_refused(void **state)
 {
 	static struct bytes b;
-	static char big[65535];
 
 	(void)state;
 	for (int role = 0; role < 4; role++) {
@@ -201,10 +200,87 @@ what_no_web_server_sends_is_refused(void **state)
 	begin(&b, RESPONDER);		/* two lengths whose sum wraps */
 	rec(&b, PARAMS, "\377\377\377\377\377\377\377\377", 8);
 	bad(&b);
-	begin(&b, RESPONDER);		/* too many parameters */
-	rec(&b, PARAMS, big, sizeof(big));
-	rec(&b, PARAMS, big, 2);
-	bad(&b);
+}
+
+/* What is left of it: the first record and the ends of both streams. */
+static void
+too_long(const struct bytes *b)
+{
+	static const size_t pieces[] = { 1, 7, 4096, 300000 };
+	struct record_walk w;
+	struct bytes want;
+	struct buf in;
+
+	begin(&want, RESPONDER);
+	rec(&want, PARAMS, "", 0);
+	rec(&want, STDIN, "", 0);
+	for (size_t i = 0; i < 4; i++) {
+		enum record_answer a = RECORD_MORE;
+
+		buf_init(&in, 100000);
+		record_start(&w, 100000);
+		for (size_t at = 0, k; at < b->n; at += k) {
+			assert_int_equal(a, RECORD_MORE);
+			k = b->n - at < pieces[i] ? b->n - at : pieces[i];
+			a = record_collect(&w, b->p + at, k, &in);
+		}
+		assert_int_equal(a, RECORD_WHOLE);
+		assert_true(w.too_long);
+		assert_int_equal(in.len, want.n);
+		assert_memory_equal(in.data, want.p, want.n);
+		buf_release(&in);
+	}
+	assert_int_equal(walk(b, b->n < 65536 ? b->n : 65536, &w),
+	    RECORD_MORE);
+}
+
+static void
+too_long_parameters_are_walked_to_their_end(void **state)
+{
+	static struct bytes b;
+	static char big[65535], name[8] = "\1\200\1\21\160n";	/* 70,000 */
+
+	(void)state;
+	memset(big, 0, sizeof(big));
+	begin(&b, RESPONDER);		/* many empty pairs */
+	rec(&b, PARAMS, big, 65534);
+	rec(&b, PARAMS, big, 4);
+	rec(&b, PARAMS, "", 0);
+	rec(&b, STDIN, "body", 4);
+	rec(&b, STDIN, "", 0);
+	too_long(&b);
+	begin(&b, RESPONDER);		/* one long one, behind a short one */
+	rec(&b, PARAMS, "\1\1ab", 4);
+	rec(&b, PARAMS, name, 6);
+	rec(&b, PARAMS, big, 65535);
+	rec(&b, PARAMS, big, 70000 - 65535);
+	rec(&b, PARAMS, "", 0);
+	rec(&b, STDIN, big, 50000);
+	rec(&b, STDIN, "", 0);
+	too_long(&b);
+}
+
+static void
+not_without_end(void **state)
+{
+	static struct bytes b;
+	static char big[65535];
+	struct record_walk w;
+	struct buf in;
+	int n = 0;
+
+	(void)state;
+	begin(&b, RESPONDER);
+	buf_init(&in, 100000);
+	record_start(&w, 100000);
+	assert_int_equal(record_collect(&w, b.p, b.n, &in), RECORD_MORE);
+	b.n = 0;
+	rec(&b, PARAMS, big, 65534);
+	while (record_collect(&w, b.p, b.n, &in) == RECORD_MORE)
+		n++;
+	assert_int_equal(n, 16);
+	assert_int_equal(in.len, 2 * HEADER);
+	buf_release(&in);
 }
 
 static void
@@ -389,6 +465,8 @@ main(void)
 		cmocka_unit_test(collected_in_any_pieces_it_is_the_same_bytes),
 		cmocka_unit_test(too_big_a_body_is_walked_to_its_end),
 		cmocka_unit_test(what_no_web_server_sends_is_refused),
+		cmocka_unit_test(too_long_parameters_are_walked_to_their_end),
+		cmocka_unit_test(not_without_end),
 		cmocka_unit_test(an_answer_is_records_that_end),
 		cmocka_unit_test(a_request_lacks_its_last_record_only),
 		cmocka_unit_test(a_long_variable_has_a_length_of_four_bytes),
