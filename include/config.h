@@ -135,6 +135,7 @@ struct config_client {
 	struct config_limits limits;
 	char	**models;		/* patterns it may use; NULL: all */
 	int64_t	 expires;		/* wall ms; 0 never */
+	bool	 sees_all;		/* usage = all: other clients' too */
 };
 
 struct config {

@@ -9,6 +9,7 @@
 
 struct buf;
 struct config;
+struct config_client;
 struct json_out;
 struct ledger;
 struct quota_row;
@@ -20,6 +21,8 @@ struct report {
 	const struct text_time *now;
 	char *const *allowed;		/* the asking client's patterns, or
 					 * NULL: models beyond are not named */
+	const struct config_client *own; /* of clients only this one is shown;
+					 * NULL: all */
 	bool history;			/* usage: by hour and by day, too */
 };
 

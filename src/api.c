@@ -55,11 +55,16 @@ struct endpoint {
 static struct report
 report_of(const struct call *c)
 {
-	const struct config *cfg = c->a->cfg;
+	struct report r = { .cfg = c->a->cfg, .ledger = c->a->ledger,
+	    .now = &c->now };
 
-	return (struct report){ cfg, c->a->ledger, &c->now,
-	    c->client == LEDGER_NOBODY ? NULL :
-	    cfg->clients[c->client].models, false };
+	if (c->client != LEDGER_NOBODY) {
+		const struct config_client *is = &r.cfg->clients[c->client];
+
+		r.allowed = is->models;
+		r.own = is->sees_all ? NULL : is;
+	}
+	return r;
 }
 
 /* client_admit, and what a wrong token costs the address that it came from.

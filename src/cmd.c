@@ -206,7 +206,8 @@ view(const char *file, bool json,
 		return rc;
 	buf_init(&out, CMD_OUT);
 	if (json) {
-		struct report r = { cfg, l, &now, NULL, false };
+		struct report r = { .cfg = cfg, .ledger = l,
+		    .now = &now };
 
 		rc = report(&r, &out) == 0 ? 0 : 1;
 		puts(buf_str(&out));

@@ -392,6 +392,7 @@ print_client(const struct config_client *cl, struct buf *out)
 	put_limits(out, "", &cl->limits);
 	if (cl->models != NULL)
 		put_list(out, "models", cl->models);
+	buf_printf(out, "\tusage = %s\n", cl->sees_all ? "all" : "own");
 	if (cl->expires != 0) {
 		text_iso(when, cl->expires);
 		buf_printf(out, "\texpires = %s\n", when);

@@ -350,6 +350,24 @@ put_scope(const struct report *r, struct json_out *w, enum ledger_kind kind,
 	json_close(w, '}');
 }
 
+/* Whether the asking client may use a lane's model, and so see its figures. */
+static bool
+may_see(const struct report *r, size_t lane)
+{
+	const struct config *c = r->cfg;
+
+	return route_allowed(r->allowed, c->models[c->lanes[lane].model].name);
+}
+
+static bool
+may_see_account(const struct report *r, size_t provider)
+{
+	for (size_t i = 0; i < r->cfg->nlanes; i++)
+		if (r->cfg->lanes[i].provider == provider && may_see(r, i))
+			return true;
+	return r->allowed == NULL;
+}
+
 /* The first lane that uses each key stands for it. */
 static void
 put_keys(const struct report *r, struct json_out *w)
@@ -361,9 +379,11 @@ put_keys(const struct report *r, struct json_out *w)
 		const struct config_lane *l = &c->lanes[i];
 		bool seen = false;
 
+		if (!may_see(r, i))
+			continue;
 		for (size_t k = 0; k < i && !seen; k++)
 			seen = c->lanes[k].provider == l->provider &&
-			    c->lanes[k].key == l->key;
+			    c->lanes[k].key == l->key && may_see(r, k);
 		if (!seen)
 			put_scope(r, w, LEDGER_K_KEY, i,
 			    c->providers[l->provider].name,
@@ -412,11 +432,12 @@ report_usage(const struct report *r, struct buf *out)
 	report_time(&w, "now", r->now->wall);
 	json_open(&w, "usage", '[');
 	for (size_t i = 0; i < c->nlanes; i++)
-		put_lane(r, &w, i, &t);
+		if (may_see(r, i))
+			put_lane(r, &w, i, &t);
 	json_close(&w, ']');
 	json_open(&w, "accounts", '[');
 	for (size_t i = 0; i < c->nproviders; i++)
-		if (c->providers[i].off == NULL)
+		if (c->providers[i].off == NULL && may_see_account(r, i))
 			put_scope(r, &w, LEDGER_K_ACCOUNT, i,
 			    c->providers[i].name, NULL);
 	json_close(&w, ']');
@@ -431,7 +452,9 @@ report_usage(const struct report *r, struct buf *out)
 	json_close(&w, '}');
 	json_open(&w, "clients", '[');
 	for (size_t i = 0; i < c->nclients; i++)
-		put_scope(r, &w, LEDGER_K_CLIENT, i, c->clients[i].name, NULL);
+		if (r->own == NULL || r->own == &c->clients[i])
+			put_scope(r, &w, LEDGER_K_CLIENT, i,
+			    c->clients[i].name, NULL);
 	json_close(&w, ']');
 	if (r->history)
 		put_history(r, &w);
@@ -507,13 +530,23 @@ report_openai(const struct report *r, struct buf *out)
 	return out->failed ? -1 : 0;
 }
 
+/* A model's own name tells that there is such a model. */
+static bool
+may_name(const struct report *r, const struct config_alias *a)
+{
+	for (size_t i = 0; a->implicit && i < a->nlanes; i++)
+		if (may_see(r, a->lanes[i]))
+			return true;
+	return !a->implicit || a->nlanes == 0;
+}
+
 int
 report_openai_one(const struct report *r, const char *name, struct buf *out)
 {
 	struct json_out w = { out, false };
 	const struct config_alias *a = config_find(r->cfg, name);
 
-	if (a == NULL || name[0] == '\0')
+	if (a == NULL || name[0] == '\0' || !may_name(r, a))
 		return -1;
 	put_openai(&w, name, owner_of(r->cfg, a));
 	return out->failed ? -1 : 0;

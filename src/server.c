@@ -27,7 +27,7 @@ const char *const server_route_options[] = {
 };
 const char *const server_client_options[] = {
 	"token", "rpm", "rph", "rpd", "rpmonth", "tpm", "tph", "tpd",
-	"tpmonth", "concurrency", "models", "expires", NULL
+	"tpmonth", "concurrency", "models", "usage", "expires", NULL
 };
 
 /* ---- server ---- */
@@ -355,6 +355,8 @@ static int
 read_client(struct parse *p, const struct scan_section *sec,
     struct config_client *out)
 {
+	static const char *const sees[] = { "own", "all" };
+
 	if (!catalog_name(sec->title, 64, ""))
 		parse_error(p, sec, NULL, "'%s' is no name for a "
 		    "client: letters, digits and . _ - only, 64 at most",
@@ -363,6 +365,7 @@ read_client(struct parse *p, const struct scan_section *sec,
 	read_expiry(p, sec, out);
 	catalog_limits(p, sec, "", &out->limits);
 	out->models = parse_list(p, sec, "models");
+	out->sees_all = parse_word(p, sec, "usage", sees, 2, 0) == 1;
 	catalog_patterns(p, sec, out->models);
 	return (out->name = strdup(sec->title)) != NULL ? 0 : -1;
 }

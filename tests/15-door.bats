@@ -149,3 +149,43 @@ ten_wrong()
 	sed '1,/^\r$/d' "$DIR/out" |
 	    jq -e '.error.code == "headers_too_large"'
 }
+
+# -- What a client sees of others -------------------------------------------------
+
+@test "usage: a client sees its own figures, and only models that it may use" {
+	client bot
+	client friend $'\tmodels = {"p1/*"}\n'
+	client owner $'\tusage = all\n'
+	{
+		config_mock p1 m1 m2
+		config_mock p2 m3
+		cat "$DIR/clients"
+	} | config_write 'access = token'
+	lighttpd_start socket
+	ask m1 '' -H "X-Api-Key: $TOKEN_bot"
+	ask m3 '' -H "X-Api-Key: $TOKEN_bot"
+	ask m1 '' -H "X-Api-Key: $TOKEN_friend"
+	http_status 200
+	req GET /usage -H "X-Api-Key: $TOKEN_bot"
+	json '[.clients[].name] == ["bot"] and (.usage | length) == 3 and
+	    .clients[0].localStats.requests == 2 and .totals.requests == 3'
+	req GET /usage -H "X-Api-Key: $TOKEN_owner"
+	json '[.clients[].name] == ["bot", "friend", "owner"] and
+	    .totals.requests == 3'
+	req GET '/usage?history=1' -H "X-Api-Key: $TOKEN_friend"
+	json '[.clients[].name] == ["friend"] and
+	    [.usage[].modelId] == ["p1/m1", "p1/m2"] and
+	    [.accounts[].name] == ["p1"] and [.keys[].name] == ["p1"] and
+	    .totals.requests == 2'
+	run ! grep -qE 'p2|m3|bot|owner' "$DIR/body"
+	for path in /models /v1/models /; do
+		req GET "$path" -H "X-Api-Key: $TOKEN_friend"
+		run ! grep -qE 'p2|m3' "$DIR/body"
+	done
+	req GET /v1/models/p2/m3 -H "X-Api-Key: $TOKEN_friend"
+	refused 404 model_not_found model
+	req GET /v1/models/p1/m1 -H "X-Api-Key: $TOKEN_friend"
+	http_status 200
+	"$RELEVO" --config "$DIR/relevo.conf" usage --json |
+	    jq -e '.clients | length == 3'
+}

@@ -45,7 +45,7 @@ static const char whole[] =
     "model off/q { }\n"
     "alias fast { models = {\"lan/*\", \"a/*\"} route = slow }\n"
     "alias old-id { models = {\"gone/*\"} retired = yes }\n"
-    "client bot { rpd = 5 models = {\"a/*\"} expires = 2027-01-31\n"
+    "client bot { rpd = 5 models = {\"a/*\"} usage = all expires = 2027-01-31\n"
     "	token = \"blake2b:0123456789abcdef0123456789abcdef"
     "0123456789abcdef0123456789abcdef\" }\n"
     "client all { token = \"blake2b:1123456789abcdef0123456789abcdef"
@@ -99,6 +99,7 @@ test_values(void **state)
 	assert_int_equal(c->models[0].can, 0x1f);
 	assert_int_equal(c->clients[0].expires, 1801353600000);
 	assert_int_equal(c->clients[0].hash[31], 0xef);
+	assert_true(c->clients[0].sees_all && !c->clients[1].sees_all);
 	loaded_free(&l);
 }
 
