@@ -145,6 +145,7 @@ struct config {
 	bool	 open;			/* access = open */
 	bool	 chat_text;		/* chat-format = text */
 	char	**origins;		/* CORS; NULL last */
+	char	**hosts;		/* allowed-hosts; NULL last; or NULL */
 	char	*prefix;		/* mount prefix or "" */
 	size_t	 max_body;		/* bytes */
 	int	 workers;

@@ -26,6 +26,7 @@ enum fault_code {
 	FAULT_BODY_TIMEOUT,		/* 408 */
 	FAULT_BODY_TOO_LARGE,		/* 413 */
 	FAULT_MEDIA_TYPE,		/* 415 unsupported_media_type */
+	FAULT_HOST,			/* 421 misdirected_request */
 	FAULT_HEADERS,			/* 431 headers_too_large */
 	/* room */
 	FAULT_RATE_LIMITED,		/* 429 rate_limit_exceeded */

@@ -36,6 +36,7 @@ struct http {
 	const char	*max_wait;	/* X-Relevo-Max-Wait or NULL */
 	const char	*etag;		/* If-None-Match or NULL */
 	const char	*remote;	/* REMOTE_ADDR or "" */
+	const char	*host;		/* Host, with its port, or "" */
 	int64_t		 length;	/* CONTENT_LENGTH; -1: not known */
 	char		 id[24];	/* X-Request-Id of the answer, ours */
 };

@@ -521,7 +521,7 @@ api_start(struct api *a, struct api_request *rq, struct sink *sink)
 
 	text_clock(&c.now);
 	buf_init(&body, API_ANSWER);
-	if (f.code != FAULT_NONE)
+	if (f.code != FAULT_NONE || client_host(cfg, c.h, &f) != 0)
 		goto refused;
 	e = find(cfg, &c, &allow, &f);
 	if (e == NULL)

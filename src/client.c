@@ -60,6 +60,52 @@ client_admit(const struct config *cfg, const struct http *h, int64_t now,
 	return -1;
 }
 
+static bool
+is_loopback(const char *address)
+{
+	if (strncmp(address, "::ffff:", 7) == 0)
+		address += 7;
+	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+/* localhost and below (RFC 6761, 6.3), addresses, and names of the config.
+ * host[0..n) is without its port. */
+static bool
+is_ours(const struct config *cfg, const char *host, size_t n)
+{
+	static const char local[] = ".localhost";
+	const size_t k = sizeof(local) - 1;
+	char text[64];
+	unsigned char a[4];
+
+	if (host[0] == '[' || text_isi(host, n, local + 1) ||
+	    (n > k && text_isi(host + n - k, k, local)))
+		return true;
+	for (char **p = cfg->hosts; p != NULL && *p != NULL; p++)
+		if (text_isi(host, n, *p))
+			return true;
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, host, n);
+	text[n] = '\0';
+	return inet_pton(AF_INET, text, a) == 1;
+}
+
+int
+client_host(const struct config *cfg, const struct http *h, struct fault *f)
+{
+	size_t n = strcspn(h->host, ":");
+
+	if (!cfg->open || h->host[0] == '\0' || !is_loopback(h->remote) ||
+	    is_ours(cfg, h->host, n))
+		return 0;
+	fault_set(f, FAULT_HOST, NULL, "access is open, and the request comes "
+	    "from this machine by another name: if that name is right, put "
+	    "allowed-hosts = {\"%.*s\"} into section server",
+	    (int)(n < 100 ? n : 100), h->host);
+	return -1;
+}
+
 uint64_t
 client_address(const struct http *h)
 {

@@ -102,6 +102,7 @@ config_free(struct config *c)
 		free_list(c->clients[i].models);
 	}
 	free_list(c->origins);
+	free_list(c->hosts);
 	free(c->providers);
 	free(c->models);
 	free(c->lanes);
@@ -246,6 +247,8 @@ print_server(const struct config *c, struct buf *out)
 	buf_printf(out, "\taccess = %s\n", c->open ? "open" : "token");
 	buf_printf(out, "\tchat-format = %s\n", c->chat_text ? "text" : "sse");
 	put_list(out, "allowed-origins", c->origins);
+	if (c->hosts != NULL)
+		put_list(out, "allowed-hosts", c->hosts);
 	put_str(out, "prefix", c->prefix);
 	put_int(out, "max-body", (int64_t)c->max_body);
 	put_int(out, "workers", c->workers);

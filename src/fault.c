@@ -39,6 +39,8 @@ static const struct {
 	    "invalid_request_error" },
 	[FAULT_MEDIA_TYPE] = { 415, "unsupported_media_type",
 	    "invalid_request_error" },
+	[FAULT_HOST] = { 421, "misdirected_request",
+	    "invalid_request_error" },
 	[FAULT_HEADERS] = { 431, "headers_too_large",
 	    "invalid_request_error" },
 	[FAULT_RATE_LIMITED] = { 429, "rate_limit_exceeded",

@@ -19,7 +19,7 @@ enum var {
 	REQUEST_METHOD, REQUEST_URI, SCRIPT_NAME, PATH_INFO, QUERY_STRING,
 	CONTENT_LENGTH, CONTENT_TYPE, REMOTE_ADDR, AUTHORIZATION, X_API_KEY,
 	API_KEY, ACCEPT, ORIGIN, CORS_METHOD, CORS_HEADERS, MAX_WAIT,
-	IF_NONE_MATCH, VARS
+	IF_NONE_MATCH, HOST, VARS
 };
 
 static const struct {
@@ -44,6 +44,7 @@ static const struct {
 	[CORS_HEADERS] = NAME("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
 	[MAX_WAIT] = NAME("HTTP_X_RELEVO_MAX_WAIT"),
 	[IF_NONE_MATCH] = NAME("HTTP_IF_NONE_MATCH"),
+	[HOST] = NAME("HTTP_HOST"),
 #undef NAME
 };
 
@@ -341,6 +342,7 @@ http_read(struct http *h, char *const *envp, struct fault *f)
 	h->auth_header = or_null(v[AUTHORIZATION]) != NULL;
 	h->max_wait = or_null(v[MAX_WAIT]);
 	h->etag = or_null(v[IF_NONE_MATCH]);
+	h->host = or_empty(v[HOST]);
 	h->remote = or_empty(v[REMOTE_ADDR]);
 	h->length = -1;
 	if (result < 0)

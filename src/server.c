@@ -18,9 +18,10 @@
 				 * have its name: see linger_name */
 
 const char *const server_options[] = {
-	"state", "access", "chat-format", "allowed-origins", "prefix",
-	"max-body", "workers", "heartbeat", "client-stall", "body-timeout",
-	"drain-time", "cgi-linger", "ca-path", "proxy", "sandbox", "log", NULL
+	"state", "access", "chat-format", "allowed-origins", "allowed-hosts",
+	"prefix", "max-body", "workers", "heartbeat", "client-stall",
+	"body-timeout", "drain-time", "cgi-linger", "ca-path", "proxy",
+	"sandbox", "log", NULL
 };
 const char *const server_route_options[] = {
 	"strategy", "fallback", "attempts", "max-wait", "sticky", NULL
@@ -120,6 +121,21 @@ read_origins(struct parse *p, const struct scan_section *sec,
 		c->origins = split(env != NULL ? env : "");
 	check_origins(p, sec, c);
 	return c->origins != NULL ? 0 : -1;
+}
+
+/* Names as a browser has them: without a port, any case. */
+static void
+read_hosts(struct parse *p, const struct scan_section *sec, struct config *c)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	char **h;
+
+	c->hosts = parse_list(p, sec, "allowed-hosts");
+	for (h = c->hosts; h != NULL && *h != NULL; h++)
+		if (**h == '\0' || strspn(*h, plain) != strlen(*h))
+			parse_error(p, sec, "allowed-hosts", "'%s' is no host: "
+			    "a name such as ai.example is expected", *h);
 }
 
 static int
@@ -222,6 +238,7 @@ server_read(struct parse *p, const char *folder, struct config *c)
 
 	read_access(p, sec, c);
 	c->chat_text = parse_word(p, sec, "chat-format", formats, 2, 0) == 1;
+	read_hosts(p, sec, c);
 	c->sandbox = parse_bool(p, sec, "sandbox", true);
 	c->debug = parse_word(p, sec, "log", levels, 2, 0) == 1;
 	c->max_body = parse_size(p, sec, "max-body", 1024, 1 << 30, 8 << 20);

@@ -189,3 +189,54 @@ ten_wrong()
 	"$RELEVO" --config "$DIR/relevo.conf" usage --json |
 	    jq -e '.clients | length == 3'
 }
+
+# -- DNS rebinding ---------------------------------------------------------------
+
+rebound()
+{
+	local path
+
+	for path in / /health /models /usage /chat /v1/nothing; do
+		req GET "$path" -H 'Host: evil.example:3000' \
+		    -H 'Origin: http://evil.example:3000'
+		refused 421 misdirected_request
+		json '.error.message | test("allowed-hosts")'
+	done
+	ask m1 '' -H 'Host: evil.example'
+	refused 421 misdirected_request
+	[[ $(mock_stats .total) == 0 ]]
+	for name in localhost app.localhost:3000 127.0.0.1 '[::1]' ai.example; do
+		req GET /models -H "Host: $name"
+		http_status 200
+	done
+}
+
+host_config()
+{
+	config_mock p1 m1 | config_write 'allowed-hosts = {ai.example}'
+}
+
+@test "host: open access, from here, by a foreign name: 421, lighttpd" {
+	host_config
+	lighttpd_start fcgi
+	rebound
+}
+
+@test "host: open access, from here, by a foreign name: 421, nginx" {
+	host_config
+	nginx_start keep
+	rebound
+}
+
+@test "host: open access, from here, by a foreign name: 421, cgi" {
+	host_config
+	lighttpd_start cgi
+	rebound
+}
+
+@test "host: with a token any name will do" {
+	door_config
+	nginx_start
+	req GET /models -H 'Host: my.example' -H "X-Api-Key: $TOKEN_bot"
+	http_status 200
+}

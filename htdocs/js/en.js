@@ -260,6 +260,8 @@ export const en = {
 	"error.body_too_large": "The conversation is too large",
 	"error.unsupported_media_type": "The gateway refuses the " +
 	    "request's format",
+	"error.misdirected_request": "The gateway is not meant to be at " +
+	    "this address",
 	"error.headers_too_large": "The request's headers are too large",
 	"error.rate_limit_exceeded": "The limit is reached for now",
 	"error.too_many_attempts": "The access token is wrong, and so " +

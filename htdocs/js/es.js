@@ -268,6 +268,8 @@ export const es = {
 	"error.body_too_large": "La conversación es demasiado grande",
 	"error.unsupported_media_type": "La pasarela rechaza el " +
 	    "formato de la petición",
+	"error.misdirected_request": "La pasarela no espera estar en " +
+	    "esta dirección",
 	"error.headers_too_large": "Las cabeceras de la petición son " +
 	    "demasiado grandes",
 	"error.rate_limit_exceeded": "Límite alcanzado por ahora",

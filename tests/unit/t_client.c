@@ -83,6 +83,50 @@ a_new_token_fits_its_hash(void **state)
 }
 
 static void
+a_name_that_was_made_to_lead_here(void **state)
+{
+	static char *hosts[] = { "Ai.example", NULL };
+	static const struct config open_here = { .open = true,
+	    .hosts = hosts };
+	static const struct {
+		const char *host, *remote;
+		int	 rc;
+	} rows[] = {
+		{ "localhost", "127.0.0.1", 0 }, { "LocalHost:80", "::1", 0 },
+		{ "a.localhost:8080", "127.0.0.1", 0 },
+		{ "127.0.0.1:3000", "127.0.0.1", 0 },
+		{ "192.168.1.2", "127.0.0.1", 0 }, { "[::1]:80", "::1", 0 },
+		{ "ai.example", "127.0.0.1", 0 },
+		{ "AI.EXAMPLE:8443", "127.0.0.1", 0 },
+		{ "", "127.0.0.1", 0 }, { "evil.example", "192.0.2.1", 0 },
+		{ "evil.example", "", 0 },
+		{ "evil.example", "127.0.0.1", -1 },
+		{ "evil.example:3000", "127.3.2.1", -1 },
+		{ "evil.example", "::1", -1 },
+		{ "evil.example", "::ffff:127.0.0.1", -1 },
+		{ "evil.ai.example", "127.0.0.1", -1 },
+		{ "ai.example.evil", "127.0.0.1", -1 },
+		{ "ai.example.", "127.0.0.1", -1 },
+		{ "localhost.evil", "127.0.0.1", -1 },
+		{ "xlocalhost", "127.0.0.1", -1 }, { ":80", "127.0.0.1", -1 },
+		{ "127.0.0.1.evil.example", "127.0.0.1", -1 },
+		{ "127.1", "127.0.0.1", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct http h = { .host = rows[i].host,
+		    .remote = rows[i].remote };
+		struct fault f = { .code = FAULT_NONE };
+
+		if (client_host(&open_here, &h, &f) != rows[i].rc)
+			fail_msg("%s from %s", h.host, h.remote);
+		assert_int_equal(f.status, rows[i].rc == 0 ? 0 : 421);
+		assert_int_equal(client_host(&token_only, &h, &f), 0);
+	}
+}
+
+static void
 an_address_is_its_network(void **state)
 {
 	static const char *const same[][2] = {
@@ -116,6 +160,7 @@ main(void)
 		cmocka_unit_test(open_access_still_knows_its_clients),
 		cmocka_unit_test(a_new_token_fits_its_hash),
 		cmocka_unit_test(an_address_is_its_network),
+		cmocka_unit_test(a_name_that_was_made_to_lead_here),
 	};
 
 	if (sodium_init() < 0)

@@ -15,7 +15,7 @@ static const char whole[] =
     "	client-stall = 1500ms body-timeout = 5s drain-time = 1m"
     " cgi-linger = 10m\n"
     "	proxy = \"socks5h://u:secretpw@h:1080\" log = debug\n"
-    "	sandbox = no\n"
+    "	sandbox = no allowed-hosts = {a.example, b}\n"
     "}\n"
     "route slow { strategy = fastest max-wait = 0s sticky = yes }\n"
     "route { attempts = 2 fallback = no }\n"
@@ -65,6 +65,7 @@ test_values(void **state)
 		fail_msg("%s", buf_str(&l.errors));
 	assert_false(c->open);
 	assert_true(c->chat_text && c->debug && !c->sandbox);
+	assert_string_equal(c->hosts[1], "b");
 	assert_string_equal(c->origins[1], "http://b:81");
 	assert_null(c->origins[2]);
 	assert_string_equal(c->prefix, "/ai");

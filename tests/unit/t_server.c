@@ -103,6 +103,8 @@ test_server_errors(void **state)
 		"allowed-origins = {\"https://a/path\"}",
 		"allowed-origins = {\"https://a b\"}",
 		"allowed-origins = {\"\"}",
+		"allowed-hosts = {\"a:80\"}", "allowed-hosts = {\"\"}",
+		"allowed-hosts = {\"https://a\"}",
 	};
 	char text[200];
 	size_t i;
