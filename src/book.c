@@ -12,6 +12,7 @@
 #include "text.h"
 
 #define SAVE_MS		2000
+#define LEAVE_TRIES	20
 
 /* A lease of the file that ended while the file was out of reach. */
 struct book_ended {
@@ -168,19 +169,6 @@ checkpoint(struct book *b, bool leaving)
 	b->unsaved = due;
 }
 
-void
-book_close(struct book *b)
-{
-	if (map_begin(b->t.map) == 0) {
-		settle_own(b);
-		book_end(b);
-	}
-	checkpoint(b, true);
-	map_close(b->away);
-	slot_release(&b->t);
-	free(b->ended);
-}
-
 uint64_t
 book_lease(const struct book *b, uint32_t gen, uint32_t i)
 {
@@ -284,6 +272,22 @@ come_back(struct book *b)
 	book_end(b);
 	b->why[0] = '\0';
 	log_msg(LOG_INFO, "state_back", "%s is in use again", b->cfg->state);
+}
+
+void
+book_close(struct book *b)
+{
+	/* A CGI process has no tick. Each try waits for 100 ms. */
+	for (int i = 0; i < LEAVE_TRIES && b->away != NULL; i++)
+		come_back(b);
+	if (map_begin(b->t.map) == 0) {
+		settle_own(b);
+		book_end(b);
+	}
+	checkpoint(b, true);
+	map_close(b->away);
+	slot_release(&b->t);
+	free(b->ended);
 }
 
 static void

@@ -1085,6 +1085,38 @@ memory_only(void **state)
 	ledger_close(l);
 }
 
+/* The lock is held for too long by others who are only many; a process that
+ * ends at once has no tick to come back in. */
+static void
+a_short_life_beside_a_stuck_lock(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct flock f = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = IMAGE_LOCK, .l_len = 1 };
+	uint64_t before, in, after;
+	int fd;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 10, &before, &why));
+	fd = open(path, O_RDWR);
+	assert_int_equal(0, fcntl(fd, F_OFD_SETLK, &f));
+	assert_int_equal(0, take(l, 0, 0, 10, &in, &why));
+	assert_non_null(ledger_health(l));
+	settle_at(l, 0, before, &good);
+	settle_at(l, 0, in, &good);
+	assert_int_equal(0, take(l, 0, 0, 10, &after, &why));
+	close(fd);
+	ledger_close(l);
+	l = open_at(&w, 0);
+	assert_int_equal(3, row(l, 0, LEDGER_K_LANE, 0, CONFIG_RPD, false));
+	sound(l, 0);
+	ledger_close(l);
+}
+
 /* More processes than there are numbers: the last one counts in memory until
  * a number is free. */
 static void
@@ -1282,6 +1314,7 @@ main(void)
 		T(probes_one_at_a_time), T(believes_the_provider),
 		T(views_fold_all_scopes), T(learns_the_estimate),
 		T(table_of_leases_full), T(dumps_and_resets),
+		T(a_short_life_beside_a_stuck_lock),
 		T(history_by_hour_and_day), T(history_is_in_the_checkpoint),
 		T(history_is_verified),
 		T(survives_damage), T(truncated_while_mapped),
