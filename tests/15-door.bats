@@ -240,3 +240,83 @@ host_config()
 	req GET /models -H 'Host: my.example' -H "X-Api-Key: $TOKEN_bot"
 	http_status 200
 }
+
+# -- One decision for all tokens, paths and bodies ---------------------------------
+
+# no: the last answer is the same 401 as the first of its kind.
+no()
+{
+	refused 401 invalid_api_key
+	[[ -s $DIR/no ]] || cp "$DIR/body" "$DIR/no"
+	cmp "$DIR/no" "$DIR/body"
+}
+
+@test "token: every wrong one gets the very same answer" {
+	local n=0 token=
+
+	client bot
+	client old $'\texpires = 2020-01-01\n'
+	{
+		config_mock p1 m1
+		cat "$DIR/clients"
+	} | config_write 'access = token'
+	nginx_start 'large_client_header_buffers 8 64k;'
+	for token in x "${TOKEN_bot}x" "${TOKEN_bot%?}" "${TOKEN_bot:1}" \
+	    "${TOKEN_bot^^}" "${TOKEN_bot,,}" "$TOKEN_bot $TOKEN_bot" \
+	    "Bearer $TOKEN_bot" "$TOKEN_bot, Bearer $TOKEN_bot" \
+	    "$TOKEN_old" "\"$TOKEN_bot\"" "$TOKEN_bot,$TOKEN_bot" \
+	    "$(head -c 60000 /dev/zero | tr '\0' a)"; do
+		n=$((n + 1))
+		req GET /models --interface "127.0.1.$n" \
+		    -H "Authorization: Bearer $token"
+		no
+		# in the shell's words: ends of blanks are the web server's
+		req GET /models --interface "127.0.2.$n" \
+		    -H "X-Api-Key: $token"
+		no
+	done
+	((n == 13))
+	req GET /models -H "Authorization: Bearer $TOKEN_bot" \
+	    -H "Authorization: Bearer $TOKEN_bot"
+	[[ $http_code == 400 || $http_code == 401 ]]
+	req GET /models -H "Authorization: Bearer $TOKEN_bot"
+	http_status 200
+}
+
+@test "token: no spelling of a path gets around it" {
+	local path
+
+	door_config
+	nginx_start
+	for path in //models /models/ /./models /%6dodels '/models?a=/health' \
+	    '/models#/health' /health/../models /models/%2e /x/models \
+	    /MODELS '/models;/health' /v1//models /openai/v1/models \
+	    /chat/ //usage /usage/. /route; do
+		req GET "$path" --path-as-is -H 'Host: localhost'
+		[[ $http_code == 40[0145] ]] || fail "$path: $http_code"
+		run ! grep -q p1 "$DIR/body"
+	done
+	for name in evil.example '' x:y 127.0.0.1/health; do
+		req GET /models -H "Host: $name"
+		[[ $http_code == 40[01] ]] || fail "$name: $http_code"
+	done
+	[[ $(mock_stats .total) == 0 ]]
+}
+
+@test "body: no member of it names another place to go, or a key" {
+	config_mock p1 m1 | config_write
+	lighttpd_start fcgi
+	ask m1 "api_base: \"$MOCK_URL/evil/v1\", base_url: \"$MOCK_URL/evil\",
+	    api_key: \"stolen\", key: \"stolen\", url: \"$MOCK_URL/evil\",
+	    headers: {Authorization: \"Bearer stolen\"},
+	    extra_headers: {\"X-A\": \"b\"}, proxy: \"$MOCK_URL\""
+	http_status 200
+	[[ $(mock_stats .total) == 1 ]]
+	mock_last m1 | sed '/^\r$/q' | tr -d '\r' >"$DIR/sent"
+	head -n 1 "$DIR/sent" | grep -qx 'POST /p1/v1/chat/completions HTTP/1.1'
+	grep -qx 'Authorization: Bearer test-key-p1' "$DIR/sent"
+	run ! grep -qi 'stolen\|x-a:\|evil' "$DIR/sent"
+	ask "$MOCK_URL/evil/v1"
+	refused 404 model_not_found model
+	[[ $(mock_stats .total) == 1 ]]
+}
