@@ -377,7 +377,12 @@ conn_readable(struct conn *c)
 	}
 	switch (record_whole(&c->walk, f->peek, (size_t)n)) {
 	case RECORD_WHOLE:
-		(void)conn_begin(c, c->io.fd);
+		/* What follows, an abort say, libfcgi would read and forget.
+		 * No web server asks again before it has its answer. */
+		if (c->walk.at < (size_t)n)
+			conn_close(c);
+		else
+			(void)conn_begin(c, c->io.fd);
 		break;
 	case RECORD_BAD:
 		conn_close(c);

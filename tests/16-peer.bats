@@ -22,15 +22,17 @@ teardown()
 #
 #	begin[:ROLE[:FLAGS]]  NAME=VALUE  large:BYTES  params  in:TEXT  stdin
 #	abort  raw:HEX  wait (for the end of an answer, or the close)
+#	hold (from here to `send` all by one write)  until:FILE (is there)
 peer()
 {
 	output=$(timeout 20 perl -e '
 	    use IO::Socket::UNIX;
 	    $SIG{PIPE} = "IGNORE";
 	    my $s = IO::Socket::UNIX->new(Peer => shift) or die "connect: $!";
-	    my $r = "";
+	    my ($r, $held) = ("", undef);
+	    sub put { defined $held ? $held .= $_[0] : syswrite $s, $_[0] }
 	    sub rec { my ($type, $p) = @_;
-	        syswrite $s, pack("CCnnCC", 1, $type, 1, length $p, 0, 0) . $p }
+	        put(pack("CCnnCC", 1, $type, 1, length $p, 0, 0) . $p) }
 	    sub take { my ($n) = @_;
 	        while (length $r < $n) {
 	            my $k = sysread $s, $r, 65536, length $r;
@@ -56,7 +58,11 @@ peer()
 	        elsif ($_ eq "stdin") { rec(5, "") }
 	        elsif ($_ eq "abort") { rec(2, "") }
 	        elsif (/^in:(.*)$/s) { rec(5, $1) }
-	        elsif (/^raw:(.*)$/) { syswrite $s, pack "H*", $1 }
+	        elsif (/^raw:(.*)$/) { put(pack "H*", $1) }
+	        elsif ($_ eq "hold") { $held = "" }
+	        elsif ($_ eq "send") { syswrite $s, $held; $held = undef }
+	        elsif (/^until:(.*)$/) { select undef, undef, undef, 0.01
+	            until -e $1 }
 	        elsif ($_ eq "wait") { answer() }
 	        elsif (/^(\w+)=(.*)$/s) {
 	            rec(4, pack("CC", length $1, length $2) . $1 . $2) }
@@ -131,13 +137,23 @@ served()
 @test "peer: an abort ends the call to the provider" {
 	mock_script m1 silence=100
 	body=$(chat_body m1 'stream: true')
-	peer begin REQUEST_METHOD=POST REQUEST_URI=/chat \
-	    CONTENT_TYPE=application/json params "in:$body" stdin abort wait
-	[[ $output == *'[end]'* || $output == *'[closed]' ]]
-	run ! grep -q DONE <<<"$output"
+	ask=(begin REQUEST_METHOD=POST REQUEST_URI=/chat
+	    CONTENT_TYPE=application/json params "in:$body" stdin)
+	{
+		peer "${ask[@]}" "until:$DIR/asked" abort wait
+		echo "$output" >"$DIR/got"
+	} 3>&- &
+	mock_wait m1 requests 1
+	touch "$DIR/asked"
+	wait $!
+	grep -qE '[[](end|closed)[]]' "$DIR/got"
+	mock_wait m1 aborted 1
+	run ! grep -q DONE "$DIR/got"
+	# in one piece with the request: libfcgi would read it and say nothing
+	peer hold "${ask[@]}" abort send wait
+	[[ $output == '[closed]' ]]
 	served
-	mock_wait m1 idle
-	[[ $(mock_stats '.models.m1.completed // 0') == 0 ]]
+	[[ $(mock_stats .models.m1.requests) == 1 ]]
 }
 
 @test "peer: a header twice, an equals sign in a name, an empty one" {
