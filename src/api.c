@@ -159,7 +159,14 @@ health(struct call *c, struct fault *f)
 static int
 metrics(struct call *c, struct fault *f)
 {
-	(void)f;
+	/* They are of the whole, and a time series that leaves some out by who
+	 * asks would be no use. */
+	if (c->client != LEDGER_NOBODY &&
+	    !c->a->cfg->clients[c->client].sees_all) {
+		fault_set(f, FAULT_FORBIDDEN, NULL, "/metrics shows the "
+		    "figures of all: that takes a client with usage = all");
+		return -1;
+	}
 	if (metrics_put(c->a->cfg, c->a->ledger, &c->now, c->body) != 0)
 		return -1;
 	c->type = METRICS_TYPE;

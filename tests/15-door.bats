@@ -186,6 +186,11 @@ ten_wrong()
 	refused 404 model_not_found model
 	req GET /v1/models/p1/m1 -H "X-Api-Key: $TOKEN_friend"
 	http_status 200
+	req GET /metrics -H "X-Api-Key: $TOKEN_bot"
+	refused 403 forbidden
+	req GET /metrics -H "X-Api-Key: $TOKEN_owner"
+	http_status 200
+	grep -q 'client="friend"' "$DIR/body"
 	"$RELEVO" --config "$DIR/relevo.conf" usage --json |
 	    jq -e '.clients | length == 3'
 }

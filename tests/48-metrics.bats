@@ -178,7 +178,7 @@ common()
 	token=$(grep -o 'rlv-[A-Za-z0-9_-]*' <<<"$out")
 	{
 		config_mock p1 m1
-		printf 'client bot {\n\ttoken = "%s"\n\trpd = 20\n}\n' \
+		printf 'client bot {\n\ttoken = "%s"\n\tusage = all\n\trpd = 20\n}\n' \
 		    "$(grep -o 'blake2b:[0-9a-f]*' <<<"$out")"
 	} | config_write 'access = token'
 	lighttpd_start fcgi
