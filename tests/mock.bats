@@ -121,6 +121,29 @@ data_lines()
 	run ! grep -qv -e '^: MOCK' -e '^$' "$DIR/stream.out"
 }
 
+@test "mock: faults behind the finish_reason, behind [DONE], and odd ones" {
+	mock_script m1 tokens=2,error=finish
+	ask m1 'stream: true'
+	[[ $(events | tail -n 2 | jq -c '[.error.code,
+	    .choices[0].finish_reason]' | paste -sd ' ') == \
+	    '[null,"stop"] [502,null]' ]]
+	mock_script m1 tokens=2,fin=done
+	ask m1 'stream: true'
+	[[ $status == 18 && $(grep -c '^data: \[DONE\]' "$DIR/body") == 1 ]]
+	mock_script m1 junk=1
+	ask m1 'stream: true'
+	[[ $status == 0 && $(sse_text 2>/dev/null) == 'w1 ' ]]
+	mock_script m1 badchunk=1
+	ask m1 'stream: true'
+	[[ $status != 0 && $(sse_text) == 'w1 ' ]]
+	mock_script m1 hush=1,pace=1
+	stream_open m1
+	stream_until 'w1 '
+	stream_until ': MOCK'
+	stream_close
+	mock_wait m1 aborted 1
+}
+
 @test "mock: statuses, headers, redirects" {
 	ask 'm1@status=429,retry-after=7,header=X-A: b+c%2Cd,header=X-B:2'
 	http_status 429

@@ -309,6 +309,11 @@ put_end(struct answer *a, struct blob *o)
 	}
 	blob_str(o, "}");
 	event_close(a, o);
+}
+
+static void
+put_done(struct answer *a, struct blob *o)
+{
 	if (a->want_usage && !a->s.usagefinish) {
 		event_choices(a, o);
 		blob_str(o, "],");
@@ -320,6 +325,15 @@ put_end(struct answer *a, struct blob *o)
 		return;
 	event_open(a, o);
 	blob_str(o, "[DONE]");
+	event_close(a, o);
+}
+
+/* An event that is not JSON. */
+static void
+put_junk(struct answer *a, struct blob *o)
+{
+	event_open(a, o);
+	blob_str(o, "{\"choices\":[{\"index\":0,");
 	event_close(a, o);
 }
 
@@ -381,7 +395,9 @@ whole(struct answer *a, struct blob *o, int64_t status, const char *type,
 
 	head(a, o, status, type, (int64_t)n);
 	if (s->cut >= 0 || s->fin >= 0 || s->silence >= 0) {
-		n /= 2;
+		if (s->cut != AT_DONE && s->fin != AT_DONE &&
+		    s->silence != AT_DONE)
+			n /= 2;
 		next = s->cut >= 0 ? NEXT_RST : s->fin >= 0 ? NEXT_FIN :
 		    NEXT_SILENT;
 	}
@@ -485,27 +501,52 @@ step_open(struct answer *a, struct blob *o)
 /* A fault that is asked for behind the end comes at the end: never is no
  * answer to "after 9 chunks". */
 static bool
-due(const struct answer *a, int64_t after)
+due(const struct answer *a, int64_t at, int64_t place)
 {
-	return after >= 0 && (a->sent >= after || a->sent == a->total);
+	if (place == AT_FINISH || place == AT_DONE)
+		return at == place;
+	return at >= 0 && at < AT_FINISH &&
+	    (a->sent >= at || a->sent == a->total);
+}
+
+/* What is scripted for this place, if anything. */
+static bool
+strike(struct answer *a, struct blob *o, int64_t place, enum next *next)
+{
+	const struct script *s = &a->s;
+
+	*next = NEXT_GO;
+	if (due(a, s->cut, place)) {
+		*next = NEXT_RST;
+	} else if (due(a, s->fin, place)) {
+		*next = NEXT_FIN;
+	} else if (due(a, s->silence, place)) {
+		*next = NEXT_SILENT;
+	} else if (due(a, s->badchunk, place)) {
+		blob_str(o, "not a length\r\n");
+		*next = NEXT_FIN;
+	} else if (due(a, s->error, place)) {
+		put_error_event(a, o);
+		a->phase = PHASE_END;
+	} else if (due(a, s->junk, place)) {
+		put_junk(a, o);
+		a->phase = PHASE_END;
+	} else if (due(a, s->hush, place)) {
+		a->phase = PHASE_COMMENTS;
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static enum next
 step_units(struct answer *a, struct ledger *l, struct blob *o)
 {
 	const struct script *s = &a->s;
+	enum next next;
 
-	if (due(a, s->cut))
-		return NEXT_RST;
-	if (due(a, s->fin))
-		return NEXT_FIN;
-	if (due(a, s->silence))
-		return NEXT_SILENT;
-	if (due(a, s->error)) {
-		put_error_event(a, o);
-		a->phase = PHASE_END;
-		return NEXT_GO;
-	}
+	if (strike(a, o, a->sent, &next))
+		return next;
 	if (a->sent == a->total) {
 		a->phase = PHASE_FINISH;
 		return NEXT_GO;
@@ -522,6 +563,8 @@ enum next
 answer_step(struct answer *a, struct ledger *l, const char *fixtures,
     struct blob *o)
 {
+	enum next next;
+
 	switch (a->phase) {
 	case PHASE_START:
 		return step_start(a, l);
@@ -536,10 +579,18 @@ answer_step(struct answer *a, struct ledger *l, const char *fixtures,
 	case PHASE_UNITS:
 		return step_units(a, l, o);
 	case PHASE_FINISH:
-		if (!a->s.nofinish)
-			put_end(a, o);
 		a->phase = PHASE_END;
-		return NEXT_GO;
+		if (a->s.nofinish)
+			return NEXT_GO;
+		put_end(a, o);
+		a->phase = PHASE_DONE;
+		(void)strike(a, o, AT_FINISH, &next);
+		return next;
+	case PHASE_DONE:
+		put_done(a, o);
+		a->phase = PHASE_END;
+		(void)strike(a, o, AT_DONE, &next);
+		return next;
 	case PHASE_END:
 		break;
 	}

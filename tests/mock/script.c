@@ -6,7 +6,7 @@
 
 #include "http.h"
 
-enum kind { FLAG, NUM, MS, STR, HEADER, USAGE };
+enum kind { FLAG, NUM, AT, MS, STR, HEADER, USAGE };
 
 static const struct key {
 	const char *name;
@@ -22,10 +22,13 @@ static const struct key {
 	K("precomments", NUM, precomments),
 	K("bigheader", NUM, bigheader),
 	K("headers", NUM, headers),
-	K("cut", NUM, cut),
-	K("fin", NUM, fin),
-	K("error", NUM, error),
-	K("silence", NUM, silence),
+	K("cut", AT, cut),
+	K("fin", AT, fin),
+	K("error", AT, error),
+	K("silence", AT, silence),
+	K("junk", AT, junk),
+	K("badchunk", AT, badchunk),
+	K("hush", AT, hush),
 	K("split", NUM, split),
 	K("splitat", NUM, splitat),
 	K("pace", MS, pace),
@@ -77,7 +80,9 @@ void
 script_init(struct script *s)
 {
 	*s = (struct script){
-		.tokens = 5, .cut = -1, .fin = -1, .error = -1, .silence = -1,
+		.tokens = 5, .cut = AT_NEVER, .fin = AT_NEVER,
+		.error = AT_NEVER, .silence = AT_NEVER, .junk = AT_NEVER,
+		.badchunk = AT_NEVER, .hush = AT_NEVER,
 		.splitgap = 100, .role0 = 1, .usage_in = -1, .usage_out = -1,
 		.rkey = "reasoning_content",
 	};
@@ -90,6 +95,15 @@ number(const char *text, int64_t *out)
 
 	*out = strtoll(text, &end, 10);
 	return end == text || *end || *out < 0 ? -1 : 0;
+}
+
+static int
+read_at(const char *value, int64_t *out)
+{
+	if (strcmp(value, "finish") && strcmp(value, "done"))
+		return number(value, out);
+	*out = *value == 'f' ? AT_FINISH : AT_DONE;
+	return 0;
 }
 
 static int
@@ -144,6 +158,8 @@ read_value(struct script *s, const struct key *k, char *value)
 		return -1;
 	if (k->kind == NUM)
 		return number(value, n);
+	if (k->kind == AT)
+		return read_at(value, n);
 	if (k->kind == MS)
 		return read_ms(value, n);
 	if (k->kind == USAGE)

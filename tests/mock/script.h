@@ -9,10 +9,15 @@
 
 #define SCRIPT_HEADERS	16
 
+/* Where a fault is: after so many chunks, or at one of these. */
+#define AT_NEVER	(-1)
+#define AT_FINISH	(INT64_MAX - 1)	/* behind the finish_reason */
+#define AT_DONE		INT64_MAX	/* behind all of it */
+
 struct script {
 	int64_t	 tokens, reasoning, tools, bigline;
 	int64_t	 status, precomments, bigheader, headers;
-	int64_t	 cut, fin, error, silence;	/* after N chunks; -1 never */
+	int64_t	 cut, fin, error, silence, junk, badchunk, hush; /* AT_... */
 	int64_t	 split, splitat;
 	int64_t	 pace, first, headdelay, splitgap;	/* microseconds */
 	int64_t	 json, nofinish, nodone, errorfirst, empty, html, comments;
