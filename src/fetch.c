@@ -510,11 +510,12 @@ fetch_resume(struct fetch *f)
 }
 
 static enum fetch_result
-result_of(CURLcode code, bool connected)
+result_of(CURLcode code, const struct fetch *f)
 {
 	switch (code) {
 	case CURLE_OK:
-		return FETCH_OK;
+		/* A head that breaks off is well for libcurl (7.88). */
+		return f->headed ? FETCH_OK : FETCH_CUT;
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:
@@ -527,9 +528,11 @@ result_of(CURLcode code, bool connected)
 	case CURLE_PROXY:
 		return FETCH_REFUSED;
 	case CURLE_OPERATION_TIMEDOUT:
-		return connected ? FETCH_CUT : FETCH_TIMEOUT;
+		return f->headed ? FETCH_CUT : FETCH_TIMEOUT;
 	case CURLE_OUT_OF_MEMORY:
-		return FETCH_MEMORY;
+		/* It says so as well of a header line above its own
+		 * CURL_MAX_HTTP_HEADER, which is the upstream's fault. */
+		return f->head.len > 0 ? FETCH_MALFORMED : FETCH_MEMORY;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_WRITE_ERROR:		/* our own refusal of a huge head */
@@ -562,7 +565,7 @@ reap(struct fetcher *fr)
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &f);
-		result = result_of(code, f->headed);
+		result = result_of(code, f);
 		if (result == FETCH_REFUSED && fr->starved)
 			result = FETCH_MEMORY;
 		fr->starved = false;
