@@ -25,6 +25,8 @@ struct provider_answer;
 struct call_events {
 	/* The head of an answer, whatever its status; for the limits in it. */
 	void	(*head)(void *arg, const char *head, size_t n);
+	/* call_due is earlier than it was. */
+	void	(*sooner)(void *arg);
 	/* c->out holds bytes for the client, to be taken out; c->reply tells
 	 * whether content was among them. true: pause. */
 	bool	(*out)(void *arg);

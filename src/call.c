@@ -125,14 +125,18 @@ static bool
 on_body(void *arg, const char *p, size_t n)
 {
 	struct call *c = arg;
-	bool failed, done;
+	bool failed, done, begun, finished;
 
 	if (!c->good)
 		return on_error_body(c, p, n);
-	c->heard = loop_now(c->loop);
 	if (c->tail != 0)
 		return false;
+	begun = c->reply.open != 0;
+	finished = c->reply.finished;
 	reply_feed(&c->reply, p, n, &c->out);
+	/* Behind the finish_reason comments are no sign of more. */
+	if (!finished || c->out.len > 0)
+		c->heard = loop_now(c->loop);
 	failed = c->reply.failed || c->out.failed;
 	done = c->reply.done;
 	/* Whole: the upstream gets a moment to end its transfer, so that the
@@ -141,6 +145,8 @@ on_body(void *arg, const char *p, size_t n)
 		c->tail = loop_now(c->loop) + CALL_TAIL_MS;
 	if (c->reply.content || done)
 		c->paused = c->events->out(c->arg);
+	else if (!begun && c->reply.open != 0 && !failed)
+		c->events->sooner(c->arg);
 	if (!failed)
 		return c->paused;
 	reply_failed(c);
@@ -155,6 +161,19 @@ static const enum fault_code net_fault[] = {
 	[FETCH_MALFORMED] = FAULT_UPSTREAM_MALFORMED,
 	[FETCH_MEMORY] = FAULT_INTERNAL,
 };
+
+/* Nothing more comes. */
+static void
+ended(struct call *c, bool clean)
+{
+	reply_end(&c->reply, clean, &c->out);
+	if (c->reply.content || c->reply.done)
+		(void)c->events->out(c->arg);
+	if (c->reply.done)
+		c->events->whole(c->arg);
+	else
+		reply_failed(c);
+}
 
 static void
 on_done(void *arg, enum fetch_result result, const char *detail)
@@ -173,13 +192,7 @@ on_done(void *arg, enum fetch_result result, const char *detail)
 		refused(c, net_fault[result]);
 		return;
 	}
-	reply_end(&c->reply, result == FETCH_OK, &c->out);
-	if (c->reply.content || c->reply.done)
-		(void)c->events->out(c->arg);
-	if (c->reply.done)
-		c->events->whole(c->arg);
-	else
-		reply_failed(c);
+	ended(c, result == FETCH_OK);
 }
 
 static const struct fetch_events upstream = { on_head, on_body, on_done };
@@ -264,7 +277,8 @@ call_due(const struct call *c)
 		due = c->heard + c->p->idle_ms;
 	if (c->began + c->p->total_ms < due)
 		due = c->began + c->p->total_ms;
-	if (first && c->began + c->share < due)
+	/* A role is no content, nor are the comments behind it. */
+	if ((!c->good || !c->reply.content) && c->began + c->share < due)
 		due = c->began + c->share;
 	return due;
 }
@@ -276,6 +290,8 @@ call_late(struct call *c)
 		c->events->whole(c->arg);
 	else if (c->status != 0 && !c->good)
 		refused(c, FAULT_NONE);
+	else if (c->good && c->reply.content && c->reply.finished)
+		ended(c, false);
 	else
 		c->events->failed(c->arg, &(struct provider_answer){
 			.net = FAULT_UPSTREAM_TIMEOUT });

@@ -400,6 +400,12 @@ on_head(void *arg, const char *head, size_t n)
 	clock_set(r);
 }
 
+static void
+on_sooner(void *arg)
+{
+	clock_set(arg);
+}
+
 /* The first content decides: from here on the client's body is not needed
  * again, and there is no way back. */
 static bool
@@ -543,8 +549,8 @@ on_failed(void *arg, const struct provider_answer *a)
 	loop_post(r->rs->loop, &r->step);
 }
 
-static const struct call_events events = { on_head, on_out, on_whole,
-    on_failed };
+static const struct call_events events = { on_head, on_sooner, on_out,
+    on_whole, on_failed };
 
 /* ---- from outside ---- */
 
