@@ -432,6 +432,17 @@ is_done(const char *p, size_t n)
 	return n >= 6 && memcmp(p, "[DONE]", 6) == 0 && blank(p + 6, n - 6);
 }
 
+/* Something is wrong. Whether that is no matter, because all of the text and
+ * each finish_reason came before it: the answer is then whole. */
+static bool
+too_late(struct reply *r, struct buf *out)
+{
+	if (!r->content || !r->finished)
+		return false;
+	complete(r, out);
+	return true;
+}
+
 static int
 on_event(void *arg, const struct sse_event *ev)
 {
@@ -439,6 +450,7 @@ on_event(void *arg, const struct sse_event *ev)
 	struct reply *r = f->r;
 	struct pass ps;
 	struct chunk c;
+	bool bad, error;
 
 	if (known(f, ev))
 		return r->failed;
@@ -449,11 +461,14 @@ on_event(void *arg, const struct sse_event *ev)
 		return 1;
 	}
 	begin(&ps, r, ev->data, ev->len);
-	if (chunk_scan(&c, ev->data, ev->len, on_choice, &ps) < 0)
+	bad = chunk_scan(&c, ev->data, ev->len, on_choice, &ps) < 0;
+	error = c.error.len > 0 || ps.error || strcmp(ev->event, "error") == 0;
+	if ((bad || error || ps.full) && too_late(r, f->out))
+		return 1;
+	if (bad)
 		malformed(r, "The provider's stream holds an event that is "
 		    "not valid JSON.");
-	else if (c.error.len > 0 || ps.error ||
-	    strcmp(ev->event, "error") == 0)
+	else if (error)
 		upstream_error(r, &c, ev->data, ev->len);
 	else if (ps.full)
 		malformed(r, "The provider's stream holds an event that "
@@ -475,7 +490,8 @@ reply_feed(struct reply *r, const char *p, size_t n, struct buf *out)
 			malformed(r, "The provider's answer is too large.");
 		return;
 	}
-	if (sse_feed(&r->sse, p, n, on_event, &f) < 0 && !r->failed)
+	if (sse_feed(&r->sse, p, n, on_event, &f) < 0 && !r->failed &&
+	    !too_late(r, out))
 		malformed(r, "The provider's stream holds an event that is "
 		    "too large.");
 }

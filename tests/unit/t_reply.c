@@ -6,6 +6,8 @@
 
 #include "../../src/reply.c"
 
+#include <stdio.h>
+
 #define HEAD_SSE	"HTTP/1.1 200 OK\r\n" \
 			"Content-Type: text/event-stream; charset=utf-8\r\n"
 #define HEAD_JSON	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -154,6 +156,38 @@ test_cut(void **state)
 	expect_fault(&text, HEAD_SSE, EV(TEXT("x")), "x", FAULT_UPSTREAM_CUT);
 	expect_fault(&sse, HEAD_SSE, EV(TEXT("x")) EV(C("{}", "\"\"")) DONE,
 	    EV(TEXT("x")) EV(C("{}", "null")), FAULT_UPSTREAM_CUT);
+}
+
+/* Who has seen each finish_reason has all of the text. */
+static void
+test_wrong_behind_the_end(void **state)
+{
+	static const char *const late[] = { EV("{"), EV("{\"error\":"
+	    "{\"code\":500}}"), "event: error\n" EV("{}"),
+	    EV(C("{}", "\"error\"")) };
+	char big[6000], body[8000];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
+		snprintf(body, sizeof(body), "%s%s%s%s", EV(TEXT("x")),
+		    EV(STOP), late[i], EV(USAGE_CHUNK));
+		expect_done(&sse, HEAD_SSE, body, EV(TEXT("x")) EV(STOP)
+		    DONE);
+		expect_done(&text, HEAD_SSE, body, "x");
+	}
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	snprintf(body, sizeof(body), "%s%sdata: %s", EV(TEXT("x")), EV(STOP),
+	    big);
+	expect_done(&text, HEAD_SSE, body, "x");
+	/* Not while a choice is open, nor without content. */
+	expect_fault(&sse, HEAD_SSE, EV("{\"choices\":[{\"index\":1,"
+	    "\"delta\":{\"content\":\"x\"}}]}") EV(STOP) EV("{"),
+	    EV("{\"choices\":[{\"index\":1,\"delta\":{\"content\":"
+	    "\"x\"}}]}") EV(STOP), FAULT_UPSTREAM_MALFORMED);
+	expect_fault(&text, HEAD_SSE, EV(STOP) EV("{\"error\":{}}"), "",
+	    FAULT_UPSTREAM_ERROR);
 }
 
 static void
@@ -714,6 +748,7 @@ main(void)
 		cmocka_unit_test(test_framing_is_ours),
 		cmocka_unit_test(test_done_is_added),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_wrong_behind_the_end),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_what_is_content),
 		cmocka_unit_test(test_bytes),
