@@ -201,33 +201,12 @@ five='w1 w2 w3 w4 w5 '
 	done
 }
 
-@test "openai: a provider that sends one object for a stream, split up" {
-	lighttpd_start fcgi
-	mock_script m1 json
-	ask m1 'stream: true'
-	http_status 200
-	stream_whole
-	[[ $(sse_text) == "$five" ]]
-	chat 'model: "m1"' -H 'Accept: text/plain'
-	[[ $output == "$five" ]]
-}
-
 @test "openai: an event of 500 KB passes" {
 	lighttpd_start fcgi
 	mock_script m1 bigline=500000
 	ask m1 'stream: true'
 	stream_whole
 	[[ $(sse_text | tr -dc x | wc -c) == 500000 ]]
-}
-
-@test "openai: no [DONE] from the provider is ours to add" {
-	lighttpd_start fcgi
-	mock_script m1 nodone
-	ask m1 'stream: true'
-	[[ $status == 0 ]]
-	stream_whole
-	chat 'model: "m1"' -H 'Accept: text/plain'
-	[[ $status == 0 && $output == "$five" ]]
 }
 
 # -- What reaches the provider ------------------------------------------------

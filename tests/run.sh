@@ -73,6 +73,7 @@ check 'the simulated day builds' $MAKE $jobs build/sim/day
 check 'a simulated day: no late 429, nothing left unused' build/sim/day
 check 'the fuzz targets build' $MAKE $jobs fuzz-build
 part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-10}"
+part 'the fault matrix' node tests/matrix/run.mjs
 part 'the JavaScript SDKs' sh tests/sdk/run.sh
 part 'the page, in a browser' sh tests/browser/run.sh
 # Both at once: each test has ports, files and processes of its own. CGI starts
