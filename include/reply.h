@@ -8,7 +8,11 @@
  * is left out when it has nothing else; finish_reason "" becomes null, role ""
  * is left out, a null delta becomes {}; where usage came in x_groq alone a
  * usage chunk is added for who asked; on /chat the first event gets a "relevo"
- * member. finish_reason "error" counts as an error event. */
+ * member. finish_reason "error" counts as an error event.
+ *
+ * An event above the maximum goes on in parts, unchanged, as it comes; it
+ * counts as content. Bare text has to be read before it can go on: there the
+ * maximum is that of a JSON answer, and above it the stream is malformed. */
 #ifndef REPLY_H
 #define REPLY_H
 
@@ -19,6 +23,7 @@
 #include "buf.h"
 #include "chunk.h"
 #include "fault.h"
+#include "skim.h"
 #include "sse.h"
 
 enum reply_mode {
@@ -40,6 +45,9 @@ struct reply_spec {
 struct reply {
 	struct reply_spec spec;
 	struct sse	 sse;
+	struct skim	 skim;		/* of an event that goes on in parts */
+	bool		 part;		/* such an event is half out: nothing
+					 * may come between but reply_break */
 	struct buf	 json;		/* a JSON body, while it is collected */
 	bool		 is_json;	/* the upstream sends JSON, no events */
 	bool		 content;	/* text, reasoning or a tool call was
@@ -85,11 +93,25 @@ void	reply_feed(struct reply *r, const char *p, size_t n, struct buf *out);
  * finish_reason, clean or not; a JSON answer must end clean. */
 void	reply_end(struct reply *r, bool clean, struct buf *out);
 
+/* End the event that is half out, if one is, so that another can follow. */
+void	reply_break(struct reply *r, struct buf *out);
+
 /* Append the error event that every SDK raises on: data: {"error":...}, after
  * content was sent. For REPLY_SSE only. No [DONE]. */
 void	reply_error(const struct fault *f, struct buf *out);
 
 /* Output tokens when the usage field did not come: from the bytes seen. */
 int64_t	reply_estimate(const struct reply *r);
+
+/* ---- for reply's own files ---- */
+
+/* Set failed and the fault. */
+void	reply_give_up(struct reply *r, enum fault_code code, const char *why);
+void	reply_malformed(struct reply *r, const char *why);
+void	reply_empty(struct reply *r);
+void	reply_cut(struct reply *r);
+/* By the error p[0..n), which c is what was read of. */
+void	reply_upstream(struct reply *r, const struct chunk *c, const char *p,
+	    size_t n);
 
 #endif

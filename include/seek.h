@@ -92,4 +92,7 @@ int64_t	seek_soonest(const struct seek *s, const struct text_time *now);
 void	seek_fault(const struct seek *s, const struct text_time *now,
 	    const struct fault *last, const char *trail, struct fault *f);
 
+/* The next number of chance for seek_order, nothing secret; *state is not 0. */
+uint64_t seek_chance(uint64_t *state);
+
 #endif

@@ -4,7 +4,8 @@
  * space after the colon is dropped, several data lines are joined by LF, a BOM
  * at the start and unknown fields are ignored, an unfinished last event is no
  * event. A lone CR ends its line at once, so nothing waits for a byte that
- * may never come. Pure; never blocks. */
+ * may never come. Memory is bounded: an event above the maximum ends the
+ * stream, or is told in parts. Pure; never blocks. */
 #ifndef SSE_H
 #define SSE_H
 
@@ -21,23 +22,35 @@ struct sse {
 	bool		 after_cr;	/* an LF that comes next is no line */
 	bool		 started;	/* past the place where a BOM may be */
 	bool		 too_big;	/* an event passed the maximum */
+	bool		 parts;		/* such an event is told in parts */
+	bool		 open;		/* one is at present */
+	enum sse_rest { SSE_NEW, SSE_TELL, SSE_DROP } rest;
+					/* what becomes of the line under way,
+					 * of which some was told or dropped */
 };
+
+enum sse_part { SSE_WHOLE, SSE_PART, SSE_END };
 
 struct sse_event {
 	const char	*event;		/* "" when there was no event: field */
 	const char	*data;		/* data lines; valid in the call */
 	size_t		 len;		/* 0 for a bare "data" */
+	enum sse_part	 part;		/* PART: more of the data follows, in
+					 * such parts as it came; END: that was
+					 * all, with no data of its own */
 };
 
-/* Hears of each whole event that has data. Non-zero ends the feed. */
+/* Hears of each whole event that has data. A positive number ends the feed. */
 typedef int sse_fn(void *arg, const struct sse_event *ev);
 
-/* max: bytes that one line, and the data of one event, may have. */
-void	sse_init(struct sse *s, size_t max);
+/* max, at least 16: bytes that one line, and the data of one event, may have.
+ * parts: an event with more is told in parts, as soon as it has more, and lines
+ * of other fields with more are left out. */
+void	sse_init(struct sse *s, size_t max, bool parts);
 void	sse_release(struct sse *s);
 
-/* Take p[0..n) in. 0; -1 when an event passed the maximum or memory is out
- * (s->too_big; s is then of no more use); or what fn returned when not 0, with
+/* Take p[0..n) in. 0; -1 when an event passed the maximum (without parts) or
+ * memory is out (s->too_big; s is then of no more use); or what fn said, with
  * the rest of p lost. An event of one data line that lies whole in p is not
  * copied: ev->data points into p. */
 int	sse_feed(struct sse *s, const char *p, size_t n, sse_fn *fn, void *arg);

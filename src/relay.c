@@ -64,7 +64,7 @@ struct relay {
 
 static void	attempt(struct relay *r, size_t lane);
 static void	on_failed(void *arg, const struct provider_answer *a);
-static void	clock_set(struct relay *r);
+static void	clock_set(void *arg);
 
 /* ---- what all chats share ---- */
 
@@ -108,16 +108,6 @@ size_t
 relays_live(const struct relays *rs)
 {
 	return rs->live;
-}
-
-/* xorshift64 (Marsaglia 2003): chance for routing, nothing secret. */
-static uint64_t
-chance(struct relays *rs)
-{
-	rs->chance ^= rs->chance << 13;
-	rs->chance ^= rs->chance >> 7;
-	rs->chance ^= rs->chance << 17;
-	return rs->chance;
 }
 
 static const struct config_provider *
@@ -247,8 +237,11 @@ static void
 relay_fail(struct relay *r)
 {
 	bool whole;
-	int status = answer_fault(&r->answer, &r->fault, &whole);
+	int status;
 
+	reply_break(&r->call.reply, &r->call.out);
+	put(r, &r->call.out);
+	status = answer_fault(&r->answer, &r->fault, &whole);
 	relay_end(r, status, whole);
 }
 
@@ -325,8 +318,9 @@ on_step(struct loop_task *t)
 /* ---- the clocks ---- */
 
 static void
-clock_set(struct relay *r)
+clock_set(void *arg)
 {
+	struct relay *r = arg;
 	int64_t due = INT64_MAX, beat;
 
 	if (r->wait_room)
@@ -365,7 +359,7 @@ on_clock(struct loop_timer *t)
 	if (r->wait_room && now >= r->room) {
 		r->wait_room = false;
 		text_clock(&clock);
-		seek_order(&r->seek, &clock, chance(r->rs));
+		seek_order(&r->seek, &clock, seek_chance(&r->rs->chance));
 		ask_next(r);
 		return;
 	}
@@ -376,7 +370,9 @@ on_clock(struct loop_timer *t)
 	if (r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
 	    now >= r->told + r->rs->cfg->heartbeat_ms) {
 		r->told = now;
-		answer_beat(&r->answer);
+		/* Not into the middle of an event. */
+		if (!r->call.reply.part)
+			answer_beat(&r->answer);
 	}
 	clock_set(r);
 }
@@ -398,12 +394,6 @@ on_head(void *arg, const char *head, size_t n)
 		ledger_observe(r->rs->ledger, &now, r->lane, LEDGER_LANE, seen,
 		    k);
 	clock_set(r);
-}
-
-static void
-on_sooner(void *arg)
-{
-	clock_set(arg);
 }
 
 /* The first content decides: from here on the client's body is not needed
@@ -549,7 +539,7 @@ on_failed(void *arg, const struct provider_answer *a)
 	loop_post(r->rs->loop, &r->step);
 }
 
-static const struct call_events events = { on_head, on_sooner, on_out,
+static const struct call_events events = { on_head, clock_set, on_out,
     on_whole, on_failed };
 
 /* ---- from outside ---- */
@@ -568,7 +558,7 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 		goto fail;
 	text_clock(&now);
 	r->seek.patience = now.mono + max_wait(ask, rs->cfg);
-	seek_order(&r->seek, &now, chance(rs));
+	seek_order(&r->seek, &now, seek_chance(&rs->chance));
 	budget_asked(&rs->budget, now.mono);
 	r->rs = rs;
 	r->answer = (struct answer){ .sink = sink, .http = ask->http,

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "http.h"
 #include "json.h"
 #include "log.h"
 #include "text.h"
@@ -24,6 +23,7 @@ struct pass {
 	bool		 part;		/* a choice without message or without
 					 * finish_reason: no JSON answer */
 	bool		 full;		/* more than there is room for */
+	bool		 passed;	/* its bytes are out already */
 	struct chunk_edits edits;
 	size_t		 texts;
 	struct chunk_span text[TEXTS];	/* of choice 0 */
@@ -32,8 +32,13 @@ struct pass {
 void
 reply_init(struct reply *r, const struct reply_spec *spec)
 {
+	bool sse = spec->mode == REPLY_SSE;
+
 	*r = (struct reply){ .spec = *spec, .prompt = -1, .completion = -1 };
-	sse_init(&r->sse, spec->max_event);
+	/* Bare text has to be read before it can go on, so what is too large
+	 * for it is what is too large for an object. */
+	sse_init(&r->sse, sse ? spec->max_event : spec->max_json, sse);
+	skim_init(&r->skim, spec->max_event);
 	buf_init(&r->json, spec->max_json);
 	buf_init(&r->error, spec->max_json > spec->max_event ?
 	    spec->max_json : spec->max_event);
@@ -43,77 +48,10 @@ void
 reply_release(struct reply *r)
 {
 	sse_release(&r->sse);
+	skim_release(&r->skim);
+	r->part = false;
 	buf_release(&r->json);
 	buf_release(&r->error);
-}
-
-static void
-give_up(struct reply *r, enum fault_code code, const char *why)
-{
-	fault_set(&r->fault, code, NULL, "%s", why);
-	r->failed = true;
-}
-
-static void
-malformed(struct reply *r, const char *why)
-{
-	give_up(r, FAULT_UPSTREAM_MALFORMED, why);
-}
-
-static void
-empty(struct reply *r)
-{
-	give_up(r, FAULT_UPSTREAM_EMPTY,
-	    "The provider's answer has no content.");
-}
-
-static void
-cut(struct reply *r)
-{
-	give_up(r, FAULT_UPSTREAM_CUT,
-	    "The provider's answer broke off before its end.");
-}
-
-/* ---- the head ---- */
-
-/* The media type of a Content-Type, without parameters: Z.ai sends
- * "text/event-stream;charset=UTF-8" (seen 2026-07). */
-static size_t
-media_type(const char *p, size_t n)
-{
-	const char *semi = memchr(p, ';', n);
-
-	if (semi != NULL)
-		n = (size_t)(semi - p);
-	while (n > 0 && (p[n - 1] == ' ' || p[n - 1] == '\t'))
-		n--;
-	return n;
-}
-
-void
-reply_head(struct reply *r, const char *head, size_t n)
-{
-	size_t len = 0;
-	const char *p = http_find(head, n, "Content-Encoding", &len);
-
-	if (r->failed)
-		return;
-	if (p != NULL && len > 0 && !text_isi(p, len, "identity")) {
-		malformed(r, "The provider sent an encoded body although none "
-		    "was asked for.");
-		return;
-	}
-	p = http_find(head, n, "Content-Type", &len);
-	len = p != NULL ? media_type(p, len) : 0;
-	r->is_json = len > 0 && (text_isi(p, len, "application/json") ||
-	    (len > 5 && text_isi(p + len - 5, 5, "+json")));
-	if (!r->is_json && (len == 0 ||
-	    !text_isi(p, len, "text/event-stream")))
-		malformed(r, "The provider's answer is neither an event "
-		    "stream nor JSON.");
-	else if (!r->is_json && r->spec.mode == REPLY_JSON)
-		malformed(r, "The provider sent an event stream although one "
-		    "JSON object was asked for.");
 }
 
 /* ---- looking at choices ---- */
@@ -128,6 +66,7 @@ begin(struct pass *ps, struct reply *r, const char *p, size_t n)
 	ps->open = ps->closed = 0;
 	ps->bytes = 0;
 	ps->said = ps->again = ps->error = ps->part = ps->full = false;
+	ps->passed = false;
 	ps->edits.n = 0;
 	ps->texts = 0;
 }
@@ -212,34 +151,6 @@ absorb(struct reply *r, const struct chunk *c, const char *p)
 	}
 }
 
-/* The provider told an error in a 200. Its own words go to the client, for
- * several SDKs show nothing else; a key that it may echo does not. */
-static void
-upstream_error(struct reply *r, const struct chunk *c, const char *p,
-    size_t n)
-{
-	struct buf m;
-
-	buf_init(&m, sizeof(r->fault.message));
-	if (c->message.len > 0 && c->message.len <= m.max)
-		(void)json_unescape(p + c->message.at, c->message.len, &m);
-	else if (c->message.len > m.max)
-		(void)buf_put(&m, p + c->message.at, m.max);
-	if (m.len > 0)
-		fault_set(&r->fault, FAULT_UPSTREAM_ERROR, NULL,
-		    "The provider reported an error: %.*s", (int)m.len,
-		    buf_str(&m));
-	else
-		fault_set(&r->fault, FAULT_UPSTREAM_ERROR, NULL,
-		    "The provider reported an error.");
-	buf_release(&m);
-	log_redact(r->fault.message, strlen(r->fault.message));
-	r->failed = true;
-	r->status = c->status;
-	buf_clear(&r->error);
-	(void)buf_put(&r->error, p, n);
-}
-
 /* ---- writing ---- */
 
 /* All of what was appended since `start`, or nothing. */
@@ -249,7 +160,7 @@ whole(struct reply *r, struct buf *out, size_t start)
 	if (!out->failed)
 		return;
 	out->len = start;
-	give_up(r, FAULT_INTERNAL, "The answer outgrew its buffer.");
+	reply_give_up(r, FAULT_INTERNAL, "The answer outgrew its buffer.");
 }
 
 /* The event or the answer, edited; the first one with the member "relevo". */
@@ -320,11 +231,11 @@ complete(struct reply *r, struct buf *out)
 	size_t start = out->len;
 
 	if (!r->content) {
-		empty(r);
+		reply_empty(r);
 		return;
 	}
 	if (!r->finished) {
-		cut(r);
+		reply_cut(r);
 		return;
 	}
 	if (r->spec.mode == REPLY_SSE) {
@@ -404,6 +315,10 @@ judge(struct feed *f, struct pass *ps, const struct chunk *c)
 	}
 	if (ps->said)
 		r->content = true;
+	if (ps->passed) {
+		r->usage_told |= c->usage.len > 0;
+		return;
+	}
 	if (!passes(ps, c))
 		return;
 	if (c->usage.len > 0)
@@ -443,39 +358,99 @@ too_late(struct reply *r, struct buf *out)
 	return true;
 }
 
+/* An event's data; passed: what a skim left of it. */
 static int
-on_event(void *arg, const struct sse_event *ev)
+examine(struct feed *f, const struct sse_event *ev, bool passed)
 {
-	struct feed *f = arg;
 	struct reply *r = f->r;
 	struct pass ps;
 	struct chunk c;
 	bool bad, error;
 
-	if (known(f, ev))
-		return r->failed;
-	if (blank(ev->data, ev->len))
-		return 0;
-	if (is_done(ev->data, ev->len)) {
-		complete(r, f->out);
-		return 1;
-	}
 	begin(&ps, r, ev->data, ev->len);
+	ps.passed = passed;
 	bad = chunk_scan(&c, ev->data, ev->len, on_choice, &ps) < 0;
 	error = c.error.len > 0 || ps.error || strcmp(ev->event, "error") == 0;
+	/* Pictures and sound are no tokens by their size. */
+	if (passed && ps.bytes > 0)
+		ps.bytes += r->skim.left;
 	if ((bad || error || ps.full) && too_late(r, f->out))
 		return 1;
 	if (bad)
-		malformed(r, "The provider's stream holds an event that is "
+		reply_malformed(r, "The provider's stream holds an event that is "
 		    "not valid JSON.");
 	else if (error)
-		upstream_error(r, &c, ev->data, ev->len);
-	else if (ps.full)
-		malformed(r, "The provider's stream holds an event that "
+		reply_upstream(r, &c, ev->data, ev->len);
+	else if (ps.full && !passed)
+		reply_malformed(r, "The provider's stream holds an event that "
 		    "cannot be mended.");
 	else
 		judge(f, &ps, &c);
 	return r->failed;
+}
+
+/* An event too large to be held goes on as it comes. That it is content, one
+ * has to believe; what else it says is looked at when it is over. */
+static int
+on_part(struct feed *f, const struct sse_event *ev)
+{
+	struct reply *r = f->r;
+	size_t start = f->out->len, from;
+
+	if (!r->part)
+		buf_puts(f->out, "data: ");
+	r->part = r->content = true;
+	from = f->out->len;
+	buf_put(f->out, ev->data, ev->len);
+	chunk_one_line(f->out, from);
+	skim_put(&r->skim, ev->data, ev->len);
+	whole(r, f->out, start);
+	return r->failed;
+}
+
+static int
+on_last_part(struct feed *f, const struct sse_event *ev)
+{
+	struct reply *r = f->r;
+	struct sse_event all = { .event = ev->event };
+	int result = 0;
+
+	reply_break(r, f->out);
+	if (!r->skim.text.failed) {
+		all.data = buf_str(&r->skim.text);
+		all.len = r->skim.text.len;
+		result = examine(f, &all, true);
+	}
+	skim_clear(&r->skim);
+	return result;
+}
+
+static int
+on_event(void *arg, const struct sse_event *ev)
+{
+	struct feed *f = arg;
+
+	if (ev->part == SSE_PART)
+		return on_part(f, ev);
+	if (ev->part == SSE_END)
+		return on_last_part(f, ev);
+	if (known(f, ev))
+		return f->r->failed;
+	if (blank(ev->data, ev->len))
+		return 0;
+	if (is_done(ev->data, ev->len)) {
+		complete(f->r, f->out);
+		return 1;
+	}
+	return examine(f, ev, false);
+}
+
+void
+reply_break(struct reply *r, struct buf *out)
+{
+	if (r->part)
+		buf_puts(out, "\n\n");
+	r->part = false;
 }
 
 void
@@ -487,12 +462,12 @@ reply_feed(struct reply *r, const char *p, size_t n, struct buf *out)
 		return;
 	if (r->is_json) {
 		if (buf_put(&r->json, p, n) < 0)
-			malformed(r, "The provider's answer is too large.");
+			reply_malformed(r, "The provider's answer is too large.");
 		return;
 	}
 	if (sse_feed(&r->sse, p, n, on_event, &f) < 0 && !r->failed &&
 	    !too_late(r, out))
-		malformed(r, "The provider's stream holds an event that is "
+		reply_malformed(r, "The provider's stream holds an event that is "
 		    "too large.");
 }
 
@@ -535,7 +510,7 @@ answer_out(struct reply *r, struct pass *ps, struct chunk *c, struct buf *out)
 	if (r->content)
 		r->done = true;
 	else
-		empty(r);
+		reply_empty(r);
 }
 
 /* The whole body is there. Some providers answer so although a stream was
@@ -548,15 +523,15 @@ answer(struct reply *r, struct buf *out)
 
 	begin(&ps, r, r->json.data, r->json.len);
 	if (chunk_scan(&c, ps.p, ps.n, on_answer, &ps) < 0) {
-		malformed(r, "The provider's answer is not valid JSON.");
+		reply_malformed(r, "The provider's answer is not valid JSON.");
 		return;
 	}
 	if (c.error.len > 0 || ps.error) {
-		upstream_error(r, &c, ps.p, ps.n);
+		reply_upstream(r, &c, ps.p, ps.n);
 		return;
 	}
 	if (!c.choices || ps.part || ps.full) {
-		malformed(r, "The provider's answer is no chat completion.");
+		reply_malformed(r, "The provider's answer is no chat completion.");
 		return;
 	}
 	absorb(r, &c, ps.p);
@@ -565,9 +540,9 @@ answer(struct reply *r, struct buf *out)
 	r->finished = (ps.open & ~ps.closed) == 0;
 	r->bytes = ps.bytes;
 	if (!ps.said)
-		empty(r);
+		reply_empty(r);
 	else if (!r->finished)
-		cut(r);
+		reply_cut(r);
 	else
 		answer_out(r, &ps, &c, out);
 }
@@ -587,9 +562,9 @@ reply_end(struct reply *r, bool clean, struct buf *out)
 		return;
 	}
 	if (!clean)
-		cut(r);
+		reply_cut(r);
 	else if (r->json.len == 0)
-		empty(r);
+		reply_empty(r);
 	else
 		answer(r, out);
 }

@@ -48,6 +48,16 @@ seek_release(struct seek *s)
 
 /* ---- the order ---- */
 
+/* xorshift64 (Marsaglia 2003). */
+uint64_t
+seek_chance(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
 static void
 order(struct seek *s, const struct text_time *now, uint64_t chance)
 {

@@ -13,10 +13,12 @@ struct feed {
 	size_t		 len;
 };
 
+#define SSE_FIELD	16	/* bytes that tell a line of data from another */
+
 void
-sse_init(struct sse *s, size_t max)
+sse_init(struct sse *s, size_t max, bool parts)
 {
-	*s = (struct sse){ .has_data = false };
+	*s = (struct sse){ .parts = parts };
 	buf_init(&s->line, max);
 	buf_init(&s->data, max);
 }
@@ -37,16 +39,43 @@ dispatch(struct feed *f)
 	int result = 0;
 
 	if (s->has_data) {
+		ev.part = s->open ? SSE_END : SSE_WHOLE;
 		ev.event = s->event;
 		ev.data = f->data != NULL ? f->data : buf_str(&s->data);
 		ev.len = f->data != NULL ? f->len : s->data.len;
 		result = f->fn(f->arg, &ev);
 	}
-	s->has_data = false;
+	s->has_data = s->open = false;
 	s->event[0] = '\0';
 	buf_clear(&s->data);
 	f->data = NULL;
 	return result;
+}
+
+static int
+tell(struct feed *f, const char *p, size_t n)
+{
+	struct sse_event ev = { f->s->event, p, n, SSE_PART };
+
+	return n > 0 ? f->fn(f->arg, &ev) : 0;
+}
+
+/* A data line of an event that is told in parts begins. If it was not so
+ * until now, the lines before it are told first, and their memory goes. */
+static int
+tell_on(struct feed *f)
+{
+	struct sse *s = f->s;
+	bool second = s->has_data;
+	int result = 0;
+
+	if (!s->open && second)
+		result = f->data != NULL ? tell(f, f->data, f->len) :
+		    tell(f, buf_str(&s->data), s->data.len);
+	s->open = s->has_data = true;
+	f->data = NULL;
+	buf_release(&s->data);
+	return result == 0 && second ? tell(f, "\n", 1) : result;
 }
 
 /* Copy the data line that was only pointed at. 0 or -1. */
@@ -67,7 +96,14 @@ static int
 data(struct feed *f, const char *p, size_t n)
 {
 	struct sse *s = f->s;
+	size_t had = f->data != NULL ? f->len : s->data.len;
+	int result;
 
+	if (s->open || (s->parts && s->has_data &&
+	    n >= s->data.max - had)) {
+		result = tell_on(f);
+		return result != 0 ? result : tell(f, p, n);
+	}
 	if (!s->has_data) {
 		s->has_data = true;
 		f->data = p;
@@ -104,28 +140,88 @@ field(struct feed *f, const char *p, size_t n)
 	return 0;
 }
 
+static int
+refuse(struct sse *s)
+{
+	s->too_big = true;
+	return -1;
+}
+
+/* Go past the mark that may stand before the first line. */
+static void
+past_bom(struct sse *s, const char **p, size_t *n)
+{
+	if (!s->started && *n >= 3 && memcmp(*p, "\xef\xbb\xbf", 3) == 0) {
+		*p += 3;
+		*n -= 3;
+	}
+	s->started = true;
+}
+
+/* A line above the maximum, as far as it came, at least SSE_FIELD bytes. */
+static int
+large(struct feed *f, const char *p, size_t n)
+{
+	struct sse *s = f->s;
+	size_t skip;
+	int result;
+
+	if (!s->parts)
+		return refuse(s);
+	past_bom(s, &p, &n);
+	s->rest = SSE_DROP;
+	if (n < 6 || memcmp(p, "data:", 5) != 0)
+		return 0;
+	s->rest = SSE_TELL;
+	result = tell_on(f);
+	skip = 5 + (p[5] == ' ');
+	return result != 0 ? result : tell(f, p + skip, n - skip);
+}
+
 /* A whole line without its end. 0, -1 with s->too_big, or what fn said. */
 static int
 whole(struct feed *f, const char *p, size_t n)
 {
 	struct sse *s = f->s;
+	int result;
 
-	/* What the buffers enforce for a line in pieces holds for one that
-	 * came whole: the events do not depend on the chunking. */
-	if (n > s->line.max)
-		goto too_big;
-	if (!s->started && n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
-		p += 3;
-		n -= 3;
+	/* What holds for a line in pieces holds for one that came whole: the
+	 * events do not depend on the chunking. */
+	if (n > s->line.max) {
+		result = large(f, p, n);
+		s->rest = SSE_NEW;
+		return result;
 	}
-	s->started = true;
+	past_bom(s, &p, &n);
 	if (n == 0)
 		return dispatch(f);
-	if (field(f, p, n) == 0)
-		return 0;
-too_big:
-	s->too_big = true;
-	return -1;
+	result = field(f, p, n);
+	return result < 0 ? refuse(s) : result;
+}
+
+/* More of a line that is not at its end. */
+static int
+more(struct feed *f, const char *p, size_t n)
+{
+	struct sse *s = f->s;
+	size_t k = 0;
+	int result;
+
+	if (s->rest != SSE_NEW)
+		return s->rest == SSE_TELL ? tell(f, p, n) : 0;
+	if (n <= s->line.max - s->line.len)
+		return buf_put(&s->line, p, n) == 0 ? 0 : refuse(s);
+	if (s->line.len == 0)
+		return large(f, p, n);
+	/* Its beginning in one piece, to see what it is. */
+	if (s->line.len < SSE_FIELD)
+		k = SSE_FIELD - s->line.len;
+	if (buf_put(&s->line, p, k) < 0)
+		return refuse(s);
+	result = large(f, s->line.data, s->line.len);
+	buf_release(&s->line);
+	return result != 0 || s->rest != SSE_TELL ? result :
+	    tell(f, p + k, n - k);
 }
 
 /* The end of the line that begins at p, or NULL when it has none yet. lf is
@@ -151,12 +247,14 @@ static int
 joined(struct feed *f, const char *p, size_t n)
 {
 	struct sse *s = f->s;
+	int result;
 
-	if (s->line.len == 0)
+	if (s->line.len == 0 && s->rest == SSE_NEW)
 		return whole(f, p, n);
-	if (buf_put(&s->line, p, n) < 0) {
-		s->too_big = true;
-		return -1;
+	result = more(f, p, n);
+	if (result != 0 || s->rest != SSE_NEW) {
+		s->rest = SSE_NEW;
+		return result;
 	}
 	n = s->line.len;
 	/* Only the length goes: f->data may point into the bytes, until the
@@ -196,10 +294,7 @@ sse_feed(struct sse *s, const char *p, size_t n, sse_fn *fn, void *arg)
 		if (lf != NULL && lf < p)
 			lf = next_lf(p, end);
 	}
-	if (keep(&f) == 0 && buf_put(&s->line, p, (size_t)(end - p)) == 0)
-		return 0;
-	s->too_big = true;
-	return -1;
+	return keep(&f) == 0 ? more(&f, p, (size_t)(end - p)) : refuse(s);
 }
 
 bool

@@ -22,7 +22,9 @@ must(bool holds)
 		abort();
 }
 
-/* Each event is one line of valid JSON or [DONE], which is the last. */
+/* Each event is one line of valid JSON or [DONE], which is the last. What is
+ * above the maximum, a mark before the first line included, is as the
+ * provider made it, but for the line. */
 static void
 check_events(const char *p, size_t n, bool done)
 {
@@ -38,7 +40,7 @@ check_events(const char *p, size_t n, bool done)
 		eol = memchr(p, '\n', (size_t)(end - p));
 		must(eol != NULL && eol + 1 < end && eol[1] == '\n');
 		last = eol - p == 6 && memcmp(p, "[DONE]", 6) == 0;
-		must(last || json_check(p, (size_t)(eol - p), &at, &why) == 0);
+		must(last || eol - p + 9 > MAX_EVENT || json_check(p, (size_t)(eol - p), &at, &why) == 0);
 		p = eol + 2;
 	}
 	must(last == done);
@@ -82,6 +84,10 @@ run(const struct ask *a, struct reply *r, struct buf *out)
 	reply_end(r, a->clean, out);
 	must(r->failed != r->done);
 	must(!r->done || (r->content && r->finished));
+	must(!r->part || r->failed);
+	if (a->spec->mode == REPLY_SSE)
+		reply_break(r, out);
+	must(!r->part);
 	if (a->spec->mode == REPLY_SSE)
 		check_events(out->data, out->len, r->done);
 }

@@ -293,6 +293,17 @@ function brokenOff(c, r) {
 	assert.ok(list.every((e) => !e.error), 'one error');
 }
 
+function brokenEvent(c, r) {
+	const parts = r.body.split('\n\n');
+	const [part, told] = parts.splice(-3, 2);
+
+	assert.equal(r.cut, false);
+	assert.throws(() => JSON.parse(part.slice(6)));
+	error(JSON.parse(told.slice(6)), c.end.code);
+	assert.equal(text(parts.slice(0, -1).map((p) =>
+		JSON.parse(p.slice(6)))), 'w1 w2 ');
+}
+
 function check(c, r) {
 	for (const name of forbidden)
 		assert.equal(r.headers[name], undefined, name);
@@ -301,6 +312,8 @@ function check(c, r) {
 			`bad${c.n}`, `b${c.n}`);
 	else if (c.end.kind === 'told')
 		brokenOff(c, r);
+	else if (c.end.kind === 'broken')
+		brokenEvent(c, r);
 	else if (c.end.kind === 'refuse')
 		refusal(c, r, c.end.status, c.end.code,
 			`bad${c.n}:${c.end.word}`);
@@ -318,7 +331,8 @@ function check(c, r) {
 function account(c) {
 	switch (c.end.kind) {
 	case 'whole': return [1, 0];
-	case 'told': return [1, 1];
+	case 'told':
+	case 'broken': return [1, 1];
 	case 'refuse': return [0, 0];
 	default: return [0, c.end.failure];
 	}

@@ -41,6 +41,10 @@ const refuse = (status, code, word) => ({ kind: 'refuse', status, code, word });
  * finish_reason, no [DONE]; bare text is cut. */
 const told = (code, text = 'w1 w2 ') => ({ kind: 'told', code, text });
 
+/** The same, where the client has part of an event already: that is ended, and
+ * is no JSON, so that a client stumbles over it if not over the error. */
+const broken = (code) => ({ kind: 'broken', code });
+
 /** It does not hurt: exactly this text, one finish_reason, [DONE] last. */
 const whole = (text = 'w1 w2 w3 w4 w5 ', finish = 'stop') =>
 	({ kind: 'whole', text, finish });
@@ -313,4 +317,16 @@ export const rows = [
 		'header=Set-Cookie: a=b,header=X-Accel-Redirect: /etc/passwd,' +
 		'header=X-Sendfile: /etc/passwd,header=Status: 500 Oops,' +
 		'header=X-LIGHTTPD-send-file: /etc/passwd', whole()],
+
+	// One event above what is held of one, 1 MiB, goes on as it comes; bare
+	// text and objects have 16 MiB.
+	['an event of 5 MiB', 'size', 'bigline=5242880',
+		whole('x'.repeat(5 << 20) + 'w2 w3 w4 w5 ')],
+	['an event of 17 MiB', 'size', 'bigline=17825792,tokens=1',
+		whole('x'.repeat(17 << 20)), { only: ['sse'] }],
+	['17 MiB', 'size', 'bigline=17825792,tokens=1', malformed,
+		{ only: ['text', 'json'] }],
+	['a cut in an event of 5 MiB', 'size', { raw: events + two +
+		words('x'.repeat(5 << 20)).slice(0, -3) },
+	broken('upstream_cut'), { only: ['sse'] }],
 ];

@@ -499,8 +499,7 @@ test_too_large(void **state)
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
 	memcpy(big, EV(TEXT("a")) "data: ", strlen(EV(TEXT("a")) "data: "));
-	expect_fault(&sse, HEAD_SSE, big, EV(TEXT("a")),
-	    FAULT_UPSTREAM_MALFORMED);
+	expect_fault(&text, HEAD_SSE, big, "a", FAULT_UPSTREAM_MALFORMED);
 	expect_fault(&json, HEAD_JSON, big, "", FAULT_UPSTREAM_MALFORMED);
 	/* The caller's buffer is too small: nothing of the event is in it. */
 	release();
@@ -512,6 +511,101 @@ test_too_large(void **state)
 	assert_true(r.failed);
 	assert_int_equal(r.fault.code, FAULT_INTERNAL);
 	assert_string_equal(buf_str(&out), EV(TEXT("a")));
+}
+
+/* n bytes of filler, in units that a cut must not go through. */
+static const char *
+filler(const char *unit, size_t n)
+{
+	static char big[16 * 1024];
+	size_t i, k = strlen(unit);
+
+	assert_true(n < sizeof(big) - k);
+	for (i = 0; i < n; i += k)
+		memcpy(big + i, unit, k);
+	big[i] = '\0';
+	return big;
+}
+
+/* An event above the maximum of 4,096 goes on as it came. */
+static void
+test_parts(void **state)
+{
+	static const char *const units[] = { "x", "\xc3\xb1", "\\n",
+	    "\\u4e2d", "\\ud83d\\ude80", "\xf0\x9f\x9a\x80", "\\\"" };
+	static const struct { const char *before, *after; } rows[] = {
+		{ "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"",
+		    "\"},\"finish_reason\":null}]}" },
+		/* all that an answer has to say, in one event */
+		{ "{\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{"
+		    "\"role\":\"\",\"content\":\"", "\"},\"finish_reason\":"
+		    "\"stop\"}],\"usage\":" USAGE "}" },
+	};
+	char event[20 * 1024], body[40 * 1024], want[40 * 1024];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		for (k = 0; k < 2; k++) {
+			snprintf(event, sizeof(event), "%s%s%s",
+			    rows[k].before, filler(units[i], 9000),
+			    rows[k].after);
+			snprintf(body, sizeof(body), ": c\r\n%sdata:%s\r\n\r\n"
+			    "%s%s", EV(TEXT("a")), event, k ? "" : EV(STOP),
+			    DONE);
+			snprintf(want, sizeof(want), "%sdata: %s\n\n%s%s",
+			    EV(TEXT("a")), event, k ? "" : EV(STOP), DONE);
+			expect_done(&sse, HEAD_SSE, body, want);
+			assert_int_equal(r.prompt, k ? 9 : -1);
+			/* escapes are not resolved in all of it */
+			assert_true(r.bytes > 8700 && r.bytes < 9099);
+			assert_false(r.part);
+		}
+}
+
+/* What is wrong with such an event is told behind it. */
+static void
+test_parts_that_fail(void **state)
+{
+	char body[20 * 1024], want[20 * 1024 + 2];
+	const char *big = filler("x", 9000);
+
+	(void)state;
+	snprintf(body, sizeof(body), "data: {\"error\":{\"code\":429,"
+	    "\"message\":\"%s\"}}\n\n", big);
+	expect_fault(&sse, HEAD_SSE, body, body, FAULT_UPSTREAM_ERROR);
+	assert_int_equal(r.status, 429);
+	snprintf(body, sizeof(body), "data: {\"choices\":[\"%s\"\n\n", big);
+	expect_fault(&sse, HEAD_SSE, body, body, FAULT_UPSTREAM_MALFORMED);
+	/* It breaks off: an end has to be made before more can be said. */
+	snprintf(body, sizeof(body), "data: {\"a\":\"%s", big);
+	expect_fault(&sse, HEAD_SSE, body, body, FAULT_UPSTREAM_CUT);
+	assert_true(r.part);
+	snprintf(want, sizeof(want), "%s\n\n", body);
+	reply_break(&r, &out);
+	reply_break(&r, &out);
+	assert_string_equal(buf_str(&out), want);
+	/* Several lines of data, which fit one by one, become one line. */
+	snprintf(body, sizeof(body), "data: {\"a\":\ndata: \"%.3000s\",\n"
+	    "data: \"b\": \"%.3000s\"}\n\n", big, big);
+	snprintf(want, sizeof(want), "data: {\"a\": \"%.3000s\", \"b\": "
+	    "\"%.3000s\"}\n\n", big, big);
+	expect_fault(&sse, HEAD_SSE, body, want, FAULT_UPSTREAM_CUT);
+	/* A line of anything else is left out, however long it is. */
+	snprintf(body, sizeof(body), ": %s\n%sxdata: %s\ndata: %s\n\n%s", big,
+	    EV(TEXT("a")), big, STOP, DONE);
+	expect_done(&sse, HEAD_SSE, body, EV(TEXT("a")) EV(STOP) DONE);
+	/* A picture is no text: its size is no count of tokens. */
+	snprintf(body, sizeof(body), "data: {\"choices\":[{\"delta\":{"
+	    "\"images\":[{\"url\":\"%s\"}]}}]}\n\n", big);
+	expect_fault(&sse, HEAD_SSE, body, body, FAULT_UPSTREAM_CUT);
+	assert_int_equal(r.bytes, 0);
+	/* Too much of it to be kept is not looked at. */
+	snprintf(body, sizeof(body), "data: [%s7]\n\n%s%s",
+	    filler("7,", 9000), EV(TEXT("a")), EV(STOP));
+	snprintf(want, sizeof(want), "data: [%s7]\n\n%s%s%s",
+	    filler("7,", 9000), EV(TEXT("a")), EV(STOP), DONE);
+	expect_done(&sse, HEAD_SSE, body, want);
 }
 
 static void
@@ -762,6 +856,8 @@ main(void)
 		cmocka_unit_test(test_secrets_stay),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_parts_that_fail),
 		cmocka_unit_test(test_too_many_edits),
 		cmocka_unit_test(test_relevo),
 		cmocka_unit_test(test_text),

@@ -518,10 +518,22 @@ one_turn(void **state)
 	world_end(&w);
 }
 
+/* The first numbers after 1, by hand from the three shifts. */
+static void
+test_chance(void **state)
+{
+	uint64_t x = 1;
+
+	(void)state;
+	assert_true(seek_chance(&x) == UINT64_C(0x40822041));
+	assert_true(seek_chance(&x) == UINT64_C(0x100041060c011441));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_chance),
 		cmocka_unit_test(in_order),
 		cmocka_unit_test(newcomers),
 		cmocka_unit_test(one_leaves),

@@ -43,7 +43,7 @@ piece_by_piece(const char *p, size_t n, size_t first, size_t step,
 	char *copy;
 
 	buf_init(&h.text, 100000);
-	sse_init(&s, 10000);
+	sse_init(&s, 10000, false);
 	while (i < n) {
 		if (k > n - i)
 			k = n - i;
@@ -166,7 +166,7 @@ whole_events_are_not_copied(void **state)
 
 	(void)state;
 	buf_init(&h.text, 1000);
-	sse_init(&s, 1000);
+	sse_init(&s, 1000, false);
 	assert_int_equal(sse_feed(&s, text, sizeof(text) - 1, hear, &h), 0);
 	assert_string_equal(buf_str(&h.text),
 	    "<|a><x|bcd><|two\nlines><|e>");
@@ -186,7 +186,7 @@ a_lone_cr_does_not_wait(void **state)
 
 	(void)state;
 	buf_init(&h.text, 1000);
-	sse_init(&s, 1000);
+	sse_init(&s, 1000, false);
 	assert_int_equal(sse_feed(&s, "data: a\r\r", 9, hear, &h), 0);
 	assert_int_equal(h.count, 1);
 	assert_int_equal(sse_feed(&s, "\n", 1, hear, &h), 0);
@@ -210,7 +210,7 @@ tells_what_is_pending(void **state)
 
 	(void)state;
 	buf_init(&h.text, 1000);
-	sse_init(&s, 1000);
+	sse_init(&s, 1000, false);
 	assert_false(sse_pending(&s));
 	sse_feed(&s, "da", 2, hear, &h);
 	assert_true(sse_pending(&s));
@@ -238,7 +238,7 @@ too_big(const char *text)
 	for (step = n; step > 0; step--) {
 		h = (struct heard){ .count = 0 };
 		buf_init(&h.text, 1000);
-		sse_init(&s, 20);
+		sse_init(&s, 20, false);
 		result = 0;
 		for (i = 0; i < n && result == 0; i += k) {
 			k = n - i < step ? n - i : step;
@@ -272,6 +272,73 @@ bounds_an_event(void **state)
 	    "data\ndata\ndata\ndata\n"));
 }
 
+/* The parts of an event joined, and "." where it ends. */
+static int
+hear_parts(void *arg, const struct sse_event *ev)
+{
+	struct buf *b = arg;
+
+	assert_true(ev->part == SSE_PART ? ev->len > 0 : ev->part ==
+	    SSE_WHOLE || ev->len == 0);
+	buf_put(b, ev->data, ev->len);
+	buf_puts(b, ev->part == SSE_WHOLE ? "!" : ev->part == SSE_END ? "." :
+	    "");
+	return 0;
+}
+
+/* With a maximum of 20 bytes, cut at each offset and into pieces of each
+ * size. Nothing of it is held back. */
+static void
+in_parts(const char *text, const char *want)
+{
+	size_t n = strlen(text), i, at, k;
+	struct sse s;
+	struct buf b;
+
+	for (i = 0; i < 2 * n; i++) {
+		buf_init(&b, 1000);
+		sse_init(&s, 20, true);
+		for (at = 0; at < n; at += k) {
+			k = i < n ? (at == 0 && i > 0 ? i : n - at) : i - n + 1;
+			if (k > n - at)
+				k = n - at;
+			assert_int_equal(sse_feed(&s, text + at, k, hear_parts,
+			    &b), 0);
+			assert_true(s.line.cap <= 64 && s.data.cap <= 64);
+		}
+		assert_string_equal(buf_str(&b), want);
+		sse_release(&s);
+		buf_release(&b);
+	}
+}
+
+static void
+large_events_come_in_parts(void **state)
+{
+	(void)state;
+	in_parts("data: 45678901234567\n\n", "45678901234567!");
+	in_parts("data: 456789012345678\n\n", "456789012345678.");
+	in_parts("data:456789012345678901\r\n\r\ndata:x\r\r",
+	    "456789012345678901.x!");
+	in_parts("\xef\xbb\xbf" "data: 456789012345678\r\rdata:x\n\n",
+	    "456789012345678.x!");
+	in_parts("data: 456789012345678901234567890",
+	    "456789012345678901234567890");
+	in_parts("data:0123456789\ndata:123456789\n\n",
+	    "0123456789\n123456789!");
+	in_parts("data:0123456789\ndata:1234567890\n\ndata:x\n\n",
+	    "0123456789\n1234567890.x!");
+	in_parts("data:a\ndata:123456789012345678901234567890\ndata\ndata:b\n"
+	    "\n", "a\n123456789012345678901234567890\n\nb.");
+	in_parts("data:\ndata: 2345678901234567890\n\n",
+	    "\n2345678901234567890.");
+	in_parts("data:a\n: 345678901234567890\nevent: 789012345678901\n"
+	    "dataxxxxxxxxxxxxxxxxxxxxxxx: b\ndata:c\n\n", "a\nc!");
+	in_parts(": 3456789012345678901234567890", "");
+	in_parts("data: 4567890123456789\nevent: error\n: c\ndata: x\n\n",
+	    "4567890123456789\nx.");
+}
+
 static void
 the_listener_may_end_it(void **state)
 {
@@ -281,7 +348,7 @@ the_listener_may_end_it(void **state)
 
 	(void)state;
 	buf_init(&h.text, 1000);
-	sse_init(&s, 1000);
+	sse_init(&s, 1000, false);
 	assert_int_equal(sse_feed(&s, text, sizeof(text) - 1, hear, &h), 42);
 	assert_int_equal(h.count, 2);
 	assert_false(s.too_big);
@@ -307,6 +374,7 @@ main(void)
 		cmocka_unit_test(a_lone_cr_does_not_wait),
 		cmocka_unit_test(tells_what_is_pending),
 		cmocka_unit_test(bounds_an_event),
+		cmocka_unit_test(large_events_come_in_parts),
 		cmocka_unit_test(the_listener_may_end_it),
 	};
 
