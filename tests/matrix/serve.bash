@@ -2,8 +2,8 @@
 # serve: the mock provider, one relevo configuration and state file, and two
 # web servers on it, until stdin ends: nginx with a FastCGI responder, lighttpd
 # with plain CGI. Started by run.mjs with a folder that has `conf` (where
-# @MOCK@, @TLS@, @CLOSED@ and @HOLE@ become addresses) and the mock's fixtures. Prints
-# {"fcgi","cgi","mock"} when all is up; exits 0 if everything stopped in order
+# @MOCK@, @TLS@, @CLOSED@ and @HOLE@ become addresses) and the mock's fixtures.
+# Prints {"fcgi","cgi","mock"} when all is up; exits 0 if everything stopped in order
 # and relevo wrote nothing to stderr that it should not.
 
 cd "$(dirname "$0")/.." || exit 2
