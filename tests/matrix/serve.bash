@@ -3,8 +3,8 @@
 # web servers on it, until stdin ends: nginx with a FastCGI responder, lighttpd
 # with plain CGI. Started by run.mjs with a folder that has `conf` (where
 # @MOCK@, @TLS@, @CLOSED@ and @HOLE@ become addresses) and the mock's fixtures.
-# Prints {"fcgi","cgi","mock"} when all is up; exits 0 if everything stopped in order
-# and relevo wrote nothing to stderr that it should not.
+# Prints {"fcgi","cgi","mock"} when all is up; exits 0 if everything stopped in
+# order and relevo wrote nothing to stderr that it should not.
 
 cd "$(dirname "$0")/.." || exit 2
 # helper.bash is written for bats.
