@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,30 @@ standard_files(void)
 			(void)open("/dev/null", O_RDWR);
 }
 
-/* RELEVO_CONFIG, else relevo.conf beside the binary, else in /etc. */
+/* relevo/relevo.conf in a folder above dir, the nearest first. On shared hosting
+ * the program lies in the web site and its secrets must not; suexec drops
+ * RELEVO_CONFIG and HOME from the environment, and getpwuid of a static binary
+ * asks the host's own libraries. Only a file of the user who runs this counts,
+ * for the folders above may be others' too. */
+static bool
+config_above(char dir[PATH_MAX])
+{
+	static const char name[] = "/relevo/relevo.conf";
+	struct stat st;
+	char *slash;
+
+	while ((slash = strrchr(dir, '/')) != NULL && slash != dir) {
+		strcpy(slash, name);
+		if (stat(dir, &st) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_uid == geteuid())
+			return true;
+		*slash = '\0';
+	}
+	return false;
+}
+
+/* RELEVO_CONFIG, else relevo.conf beside the binary, else one above it, else in
+ * /etc. */
 static const char *
 config_path(char out[PATH_MAX])
 {
@@ -63,12 +87,16 @@ config_path(char out[PATH_MAX])
 
 	if (env != NULL && *env != '\0')
 		return env;
-	n = readlink("/proc/self/exe", out, PATH_MAX - sizeof("relevo.conf"));
+	n = readlink("/proc/self/exe", out, PATH_MAX -
+	    sizeof("/relevo/relevo.conf"));
 	if (n > 0) {
 		out[n] = '\0';
 		slash = strrchr(out, '/');
 		strcpy(slash + 1, "relevo.conf");
 		if (access(out, F_OK) == 0)
+			return out;
+		*slash = '\0';
+		if (config_above(out))
 			return out;
 	}
 	return "/etc/relevo/relevo.conf";

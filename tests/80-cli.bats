@@ -96,6 +96,29 @@ config_plain()
 	[[ $status == 0 && $output == "$DIR/bin/relevo.conf: ok"* ]]
 }
 
+# As on shared hosting: the program in the web site, the rest outside.
+@test "cli: relevo/relevo.conf above the binary is found, if it is ours" {
+	local site=$DIR/home/public_html/ai
+
+	umask 077
+	mkdir -p "$site" "$DIR/home/relevo"
+	cp "$RELEVO" "$site/relevo.cgi"
+	config_mock p1 m1 | config_write
+	sed 's|state = .*|state = kept|' "$CONF" >"$DIR/home/relevo/relevo.conf"
+	run env -i "$site/relevo.cgi" state path
+	[[ $status == 0 && $output == "$DIR/home/relevo/kept" ]]
+	# The one beside it goes first.
+	sed 's|state = .*|state = mine|' "$CONF" >"$site/relevo.conf"
+	run env -i "$site/relevo.cgi" state path
+	[[ $output == "$site/mine" ]]
+	rm "$site/relevo.conf"
+	# Another user's is none of ours.
+	((EUID != 0)) || chown nobody "$DIR/home/relevo/relevo.conf"
+	((EUID == 0)) || ln -sf /etc/passwd "$DIR/home/relevo/relevo.conf"
+	run env -i "$site/relevo.cgi" check
+	[[ $output != *"$DIR/home"* ]]
+}
+
 @test "cli: .env beside the file is read, the environment wins" {
 	config_mock p1 m1 | sed 's/"test-key-p1"/${RELEVO_TEST_KEY}/' |
 	    config_write
