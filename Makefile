@@ -8,6 +8,9 @@ BUILD		?= $(if $(SAN),build/san,build)
 
 D		= $(DESTDIR)$(PREFIX)
 VERSION		= $(shell sed -n 's/^.define VERSION.*"\(.*\)".*/\1/p' include/version.h)
+# The time of what is packed, so that the same source gives the same bytes.
+EPOCH		= $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct \
+		  2>/dev/null || stat -c %Y Makefile))
 PKGS		= libcurl libcjson libconfuse libsodium
 # libcurl is not linked: src/fetch_late.c loads it.
 LINKED		= libcjson libconfuse libsodium
@@ -123,8 +126,12 @@ dist:
 	git archive --prefix=relevo-$(VERSION)/ HEAD | tar -x -C build/dist
 	cp -R htdocs/vendor build/dist/relevo-$(VERSION)/htdocs/
 	tar --sort=name --owner=0 --group=0 --numeric-owner \
-	    --mtime="@$$(git log -1 --format=%ct)" -C build/dist -cf - \
+	    --mtime="@$(EPOCH)" -C build/dist -cf - \
 	    relevo-$(VERSION) | gzip -n >build/relevo-$(VERSION).tar.gz
+
+# For shared hosting: a static program, the page and what belongs to them.
+dist-cgi: deps-dist
+	@MAKE="$(MAKE)" sh conf/dist-cgi.sh $(VERSION) $(EPOCH)
 
 # The page's libraries from npm; without them it is plain.
 vendor:
@@ -140,7 +147,7 @@ check-sdk: deps-check
 	@$(MAKE) --no-print-directory all mock
 	@sh tests/sdk/run.sh
 
-deps-run deps-check deps-prove deps-lint:
+deps-run deps-check deps-dist deps-prove deps-lint:
 	@sh conf/deps.sh $(@:deps-%=%)
 deps: deps-check
 
@@ -187,6 +194,7 @@ help:
 	@echo 'make bench      what it costs beside nginx proxy_pass; BASE=revision too'
 	@echo 'make prove      10,000 kills, 20,000 power cuts, 10 million fuzz runs each'
 	@echo 'make dist       build/relevo-VERSION.tar.gz'
+	@echo 'make dist-cgi   build/relevo-cgi-VERSION(.tar.gz), for shared hosting'
 	@echo 'make unit       build the unit tests'
 	@echo 'make deps       install the Debian packages that are missing'
 	@echo 'make lint       clang-tidy, cppcheck, the longest functions'
@@ -198,8 +206,9 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist picture vendor deps deps-run deps-check deps-prove deps-lint layers \
-	install help clean
+.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist \
+	dist-cgi picture vendor deps deps-run deps-check deps-dist deps-prove deps-lint \
+	layers install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin
 	@cp -f $(BUILD)/relevo cgi-bin/relevo.fcgi.new

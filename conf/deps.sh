@@ -1,25 +1,29 @@
 #!/bin/sh
 # Install the Debian packages that are missing: `deps.sh run` what the program
-# and its demo need, `deps.sh check` what the tests need on top of that, `deps.sh
-# prove` and `deps.sh lint` what a developer may run beside them.
+# and its demo need, `deps.sh dist` what the archives for others need on top of
+# that, `deps.sh check` what the tests need on top of both, `deps.sh prove` and
+# `deps.sh lint` what a developer may run beside them.
 set -eu
 
 run='build-essential pkg-config libfcgi-dev libcurl4-openssl-dev
 libcjson-dev libconfuse-dev libsodium-dev lighttpd ca-certificates curl'
 check='libcmocka-dev bats bats-assert bats-support jq nginx-light clang-14
 libclang-rt-14-dev chromium fonts-noto-color-emoji
-apache2-bin libapache2-mod-fcgid caddy mandoc python3-prometheus-client'
+apache2-bin libapache2-mod-fcgid caddy mandoc
+openssl python3-prometheus-client'
+dist='libssl-dev libnghttp2-dev libc-ares-dev git'
 # By whatever package: NodeSource's nodejs has npm in it.
-command -v npm >/dev/null || check="$check nodejs npm"
+command -v npm >/dev/null || dist="$dist nodejs npm"
 prove='wrk faketime libfaketime'
 lint='clang-tidy-14 clang-format-14 cppcheck pmccabe gcovr'
 
 case ${1-} in
 run)	want=$run ;;
-check)	want="$run $check" ;;
-prove)	want="$run $check $prove" ;;
-lint)	want="$run $check $lint" ;;
-*)	echo "usage: deps.sh run|check|prove|lint" >&2; exit 2 ;;
+dist)	want="$run $dist" ;;
+check)	want="$run $dist $check" ;;
+prove)	want="$run $dist $check $prove" ;;
+lint)	want="$run $dist $check $lint" ;;
+*)	echo "usage: deps.sh run|dist|check|prove|lint" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

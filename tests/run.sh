@@ -76,6 +76,7 @@ part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-10}"
 part 'the fault matrix' node tests/matrix/run.mjs
 part 'the JavaScript SDKs' sh tests/sdk/run.sh
 part 'the page, in a browser' sh tests/browser/run.sh
+part 'packages' bats --tap tests/pack
 # Both at once: each test has ports, files and processes of its own. CGI starts
 # slowly under the sanitizers, so they have fewer rounds.
 {
