@@ -133,6 +133,10 @@ dist:
 dist-cgi: deps-dist
 	@MAKE="$(MAKE)" sh conf/dist-cgi.sh $(VERSION) $(EPOCH)
 
+# A Debian package of what `make install` installs.
+deb: deps-dist all
+	@MAKE="$(MAKE)" sh conf/deb/build.sh $(VERSION) $(EPOCH)
+
 # The page's libraries from npm; without them it is plain.
 vendor:
 	@sh conf/vendor.sh
@@ -195,6 +199,7 @@ help:
 	@echo 'make prove      10,000 kills, 20,000 power cuts, 10 million fuzz runs each'
 	@echo 'make dist       build/relevo-VERSION.tar.gz'
 	@echo 'make dist-cgi   build/relevo-cgi-VERSION(.tar.gz), for shared hosting'
+	@echo 'make deb        build/relevo_VERSION_ARCH.deb'
 	@echo 'make unit       build the unit tests'
 	@echo 'make deps       install the Debian packages that are missing'
 	@echo 'make lint       clang-tidy, cppcheck, the longest functions'
@@ -207,7 +212,8 @@ help:
 	@echo '           SAN=address,undefined BUILD=folder'
 
 .PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist \
-	dist-cgi picture vendor deps deps-run deps-check deps-dist deps-prove deps-lint \
+	dist-cgi deb picture vendor deps deps-run deps-check deps-dist \
+	deps-prove deps-lint \
 	layers install help clean
 cgi-bin: $(BUILD)/relevo
 	@mkdir -p cgi-bin
