@@ -35,7 +35,9 @@ ALL_CFLAGS	= $(STD) $(WARN) $(HARDEN) \
 ALL_LDFLAGS	= -pie $(LDHARDEN) $(LDFLAGS)
 LIBS		= -lfcgi $(shell $(PKG_CONFIG) --libs $(LINKED)) -lm $(LDLIBS)
 
-SRC		= $(wildcard src/*.c)
+# STATIC_CURL: it is linked, from LIBS that are given.
+SRC		= $(filter-out $(if $(STATIC_CURL),src/fetch_late.c), \
+		  $(wildcard src/*.c))
 OBJ		= $(SRC:src/%.c=$(BUILD)/%.o)
 LIBOBJ		= $(filter-out $(BUILD)/main.o,$(OBJ))
 LIB		= $(BUILD)/librelevo.a
@@ -146,6 +148,11 @@ picture: deps-check vendor all mock
 	@cd tests/browser && npm ci --ignore-scripts --loglevel=error
 	node tests/browser/picture.mjs conf/page.png
 
+# Every web server before one list of checks; part of `make check`.
+check-mounts: deps-check
+	@$(MAKE) --no-print-directory all mock
+	@bats tests/60-mounts.bats
+
 # The JavaScript SDKs against the program; part of `make check`.
 check-sdk: deps-check
 	@$(MAKE) --no-print-directory all mock
@@ -193,6 +200,7 @@ help:
 	@echo 'make            build build/relevo, cgi-bin/relevo.fcgi, cgi-bin/relevo.cgi'
 	@echo 'make demo       install what is missing, serve http://127.0.0.1:3000'
 	@echo 'make check      install what is missing, run all tests'
+	@echo 'make check-mounts  every web server before one list of checks'
 	@echo 'make check-sdk  the JavaScript SDKs against the program'
 	@echo 'make vendor     fetch the libraries of the page (npm)'
 	@echo 'make bench      what it costs beside nginx proxy_pass; BASE=revision too'
@@ -211,7 +219,7 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-sdk bench prove dist \
+.PHONY: all cgi-bin unit mock demo check check-mounts check-sdk bench prove dist \
 	dist-cgi deb picture vendor deps deps-run deps-check deps-dist \
 	deps-prove deps-lint \
 	layers install help clean

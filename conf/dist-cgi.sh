@@ -90,7 +90,7 @@ curl_build()
 # could call, and relevo never makes them.
 program()
 {
-	"$MAKE" -s -j"$(nproc)" BUILD="$static" CFLAGS="$flags" \
+	"$MAKE" -s -j"$(nproc)" BUILD="$static" STATIC_CURL=1 CFLAGS="$flags" \
 	    CPPFLAGS="-I$src/curl/include" \
 	    LDFLAGS="-static-pie -Wl,-w" LIBS="-lfcgi $static/cJSON.o \
 	    $src/curl/lib/.libs/libcurl.a -lnghttp2 -lcares -lssl -lcrypto \

@@ -34,11 +34,11 @@ relevo_up()
 	[[ -S $DIR/relevo.sock ]] || gone "$RELEVO_PID"
 }
 
-# web_up WANTED: an answer to /.up that has our mark in it, so that no other
+# web_up WANTED: an answer to $WEB_UP that has our mark in it, so that no other
 # server on a port that was free a moment ago is taken for ours; or dead.
 web_up()
 {
-	curl -s -m 2 -i "$URL/.up" | grep -qF "$1" || gone "$WEB_PID"
+	curl -s -m 2 -i "$URL${WEB_UP:-/.up}" | grep -qF "$1" || gone "$WEB_PID"
 }
 
 # web_start WRITE COMMAND...: write the configuration for $PORT, start, wait.
