@@ -20,7 +20,10 @@ version=$1 epoch=$2
 static=$top/build/static
 src=$static/src
 out=build/relevo-cgi-$version
-flags="-O2 -fstack-protector-strong -fPIE -ffile-prefix-map=$top=."
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+flags="-O2 -fPIE -ffile-prefix-map=$top=. -U_FORTIFY_SOURCE"
+flags="$flags -D_FORTIFY_SOURCE=2 -fstack-protector-strong"
+flags="$flags -fstack-clash-protection -fcf-protection"
 
 fail()
 {
@@ -44,7 +47,7 @@ sources()
 	mkdir -p "$src/apt/lists/partial" "$src/apt/cache"
 	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
 	    'Created-By: Packages' 'Origin: Debian' | sort -u |
-	    sed 's|^|deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] |' \
+	    sed "s|^|deb-src [signed-by=$keyring] |" \
 	    >"$src/apt/list"
 	[ -s "$src/apt/list" ] || fail 'apt knows no Debian: apt-get update'
 	apt update
@@ -128,6 +131,7 @@ folder()
 
 sh conf/vendor.sh must
 mkdir -p "$static"
+# Once; `make clean` has it fetched anew, with what Debian mended since.
 [ -f "$src/curl/lib/.libs/libcurl.a" ] || {
 	sources
 	curl_build

@@ -1,7 +1,7 @@
 # Every mount before one list of checks: the table at the end says which there
-# are. The files of conf/ and cgi-bin/ are taken as they are shipped; a path that
-# a file cannot take from outside is put in its place by sed, and what a user
-# has to edit to mount it below a path is edited as the file says.
+# are. The files of conf/ and cgi-bin/ are taken as they are shipped; a path
+# that a file cannot take from outside is put in its place by sed, and what a
+# user has to edit to mount it below a path is edited as the file says.
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -29,7 +29,8 @@ mounts_setup()
 	fi
 	mkdir "$DIR/cgi"
 	cp "$RELEVO" "$DIR/cgi/relevo.cgi"
-	ln "$DIR/cgi/relevo.cgi" "$DIR/cgi/relevo.fcgi"
+	# As the Debian package has it.
+	ln -s relevo.cgi "$DIR/cgi/relevo.fcgi"
 	: >"$DIR/web.err"
 	mock_start
 	site

@@ -74,9 +74,12 @@ check 'a simulated day: no late 429, nothing left unused' build/sim/day
 check 'the fuzz targets build' $MAKE $jobs fuzz-build
 part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-10}"
 part 'the fault matrix' node tests/matrix/run.mjs
+# Meanwhile: the two next parts are mostly waiting.
+{ bats --tap tests/pack; echo "status $?"; } >"$later" 2>&1 &
 part 'the JavaScript SDKs' sh tests/sdk/run.sh
 part 'the page, in a browser' sh tests/browser/run.sh
-part 'packages' bats --tap tests/pack
+wait
+part 'packages' told "$later"
 # Both at once: each test has ports, files and processes of its own. CGI starts
 # slowly under the sanitizers, so they have fewer rounds.
 {

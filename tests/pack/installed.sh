@@ -1,7 +1,7 @@
 #!/bin/sh
-# installed.sh DIR: in a mount namespace of its own, DIR/relevo.deb on an overlay
-# of this system, through all that a package goes through. Prints `purged` as
-# its last line when all was as it should be.
+# installed.sh DIR: in a mount namespace of its own, DIR/relevo.deb on an
+# overlay of this system, through all that a package goes through. Prints
+# `purged` as its last line when all was as it should be.
 set -eu
 dir=$1
 at=$dir/root
