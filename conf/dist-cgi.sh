@@ -1,8 +1,7 @@
 #!/bin/sh
 # `make dist-cgi`: what goes to a shared host, as a folder and as an archive of
 # it, in build/. The program in it is static: it needs a Linux kernel of the
-# same processor and no library of the host, and costs a third of the CPU of one
-# with shared libraries, of which there are some 35.
+# same processor and no library of the host.
 #
 # All libraries are Debian's. Of two there is no archive that could be linked:
 # libcurl.a wants Kerberos and LDAP, which exist as shared libraries only, and
