@@ -4,8 +4,8 @@
  * and what happens when it is truncated; the copy in memory of a remote file.
  * Knows nothing of how the file was found or made.
  *
- * A file is: 512 bytes for its maker, the words of struct image_live, at 4096
- * the redo record, at IMAGE_DATA the data. */
+ * A file is: 512 bytes for its maker, the words of struct image_live, at 1024
+ * the latch, at 4096 the redo record, at IMAGE_DATA the data. */
 #ifndef IMAGE_H
 #define IMAGE_H
 
@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "latch.h"
+
 #define IMAGE_LIVE	512
 #define IMAGE_RECORD	1024		/* words that one change may touch */
 #define IMAGE_DATA	(4096 + IMAGE_RECORD * 12)
@@ -22,8 +24,11 @@
 #define IMAGE_STAGES	10
 #define IMAGE_BYTES	(IMAGE_RECORD * 8)
 
-/* The lock is a byte far past the data; those after it are the caller's. */
+/* The latch's word, on a cache line of its own, and its bytes far past the
+ * data: one, then the caller's, then one for each process's number. */
+#define IMAGE_WORD	1024
 #define IMAGE_LOCK	((off_t)1 << 40)
+#define IMAGE_LIFE	(IMAGE_LOCK + 16)
 
 /* Each word is stored whole, never by the redo record. */
 struct image_live {
@@ -51,6 +56,7 @@ struct image {
 	char	*base;			/* NULL: nothing is attached */
 	size_t	 len;			/* mapped */
 	size_t	 size;			/* of the data */
+	struct latch latch;
 	uint64_t copied;		/* seq that our copy has */
 	size_t	 nstages, staged;
 	struct image_stage stages[IMAGE_STAGES];
@@ -70,6 +76,14 @@ void	image_store(struct image *im, _Atomic uint64_t *p, uint64_t v);
 
 /* Pass len bytes at off of the file on to a remote file. */
 void	image_pass(struct image *im, size_t off, size_t len);
+
+/* The caller, who found the file, has the outer lock: have the latch, too, as
+ * image_begin would give it. living: others may be using the file, wait for
+ * them at most `ms`; else its word holds anything. 0 or -1. */
+int	image_hold(struct image *im, bool living, int64_t ms);
+
+/* A number for this process, see latch_claim. */
+int	image_claim(struct image *im, int start);
 
 /* Under the lock: finish what a killed process began. 0, or -1: the record is
  * damaged. image_begin does it, too. */

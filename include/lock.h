@@ -20,7 +20,17 @@ void	lock_drop(int fd, off_t at);
 /* The same, waiting at most `ms`. -1 with EAGAIN when the time is over. */
 int	lock_wait(int fd, off_t at, int64_t ms);
 
-/* Whether another open file description locks one of n bytes. */
+/* A sleep between two tries: from 20 us to 640 us, longer each time. False,
+ * with EAGAIN, when `ms` have passed since the first; begin with { 0, 0 }. The
+ * first three calls do not sleep. */
+struct lock_nap {
+	int	 tries;
+	int64_t	 began;
+};
+bool	lock_nap(struct lock_nap *n, int64_t ms);
+
+/* Whether another open file description locks one of n bytes; true when the
+ * kernel cannot tell. */
 bool	lock_held(int fd, off_t at, off_t n);
 
 #endif

@@ -11,10 +11,11 @@
  * of the machine whether or not the process that made them lives. Killed before
  * the mark: the data is untouched. Killed after it: the record is whole, and
  * applying it again is harmless, since it holds values and not differences.
- * The lock is an open-file-description lock, which the kernel drops with the
- * process. A robust mutex in the file was tried and refused: the protected data
- * can be half done all the same, and an image that was copied or lost power
- * while locked can never be locked again.
+ * The lock is a word of the file that names its holder, and the kernel tells
+ * whether he lives (see latch.h): a system call is needed only when somebody
+ * else has it. A robust mutex in the file was tried and refused: the protected
+ * data can be half done all the same, and an image that was copied or lost
+ * power while locked can never be locked again.
  *
  * A power cut mixes old and new sectors of a mapping at random, so after a
  * reboot (another boot id) the mapping is not believed: the newest whole
@@ -61,7 +62,7 @@ enum map_state {
  * to the next one as if it had never come. A file that is not ours (foreign,
  * damaged, another layout) is renamed to PATH.bad-TIME and logged, unless
  * living processes use it. NULL only when memory is out. Blocks for files, and
- * for the lock at most 2 s.
+ * for the lock at most 2 s, twice when others open it, too.
  *
  * look: what the file holds now, in memory of our own, for one who may only
  * read it. Nothing is made, renamed, locked or changed; map_why tells why there

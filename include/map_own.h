@@ -30,7 +30,6 @@ struct map {
 	struct text_time then;
 	dev_t	 dev;
 	ino_t	 ino;
-	int	 worker;		/* -1: none */
 	void	*save;			/* copied, to be flushed */
 	size_t	 save_len;
 	uint64_t save_number, save_seq;

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lock.h"
+#include "latch.h"
 #include "save.h"
 #include "site.h"
 
@@ -20,6 +20,7 @@
 #define WAIT_MS		100
 
 static_assert(sizeof(struct image_live) == 80, "live");
+static_assert(IMAGE_WORD >= IMAGE_LIVE + sizeof(struct image_live), "word");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit words must be atomic");
 
 struct redo {
@@ -38,6 +39,13 @@ struct image_live *
 image_live(const struct image *im)
 {
 	return (struct image_live *)(void *)(im->base + IMAGE_LIVE);
+}
+
+/* NULL: each process has a copy of its own. */
+static _Atomic uint64_t *
+word(const struct image *im)
+{
+	return im->copy ? NULL : (void *)(im->base + IMAGE_WORD);
 }
 
 static struct redo *
@@ -133,6 +141,7 @@ image_attach(struct image *im, int fd, size_t len, bool copy)
 		return -1;
 	*im = (struct image){ .fd = fd, .copy = copy, .base = p, .len = len,
 	    .size = len - IMAGE_DATA };
+	latch_init(&im->latch, fd, IMAGE_LOCK, IMAGE_LIFE);
 	watch(im);
 	if (copy && site_read(fd, im->base, len, 0) < 0) {
 		image_detach(im);
@@ -146,9 +155,25 @@ image_detach(struct image *im)
 {
 	if (im->base == NULL)
 		return;
+	image_end(im);
 	unwatch(im);
 	munmap(im->base, im->len);
-	*im = (struct image){ .fd = -1 };
+	*im = (struct image){ .fd = -1, .latch.number = -1 };
+}
+
+int
+image_hold(struct image *im, bool living, int64_t ms)
+{
+	if (living || im->copy)
+		return latch_take(&im->latch, word(im), ms);
+	latch_seize(&im->latch, word(im));
+	return 0;
+}
+
+int
+image_claim(struct image *im, int start)
+{
+	return latch_claim(&im->latch, word(im), start);
 }
 
 /* Remote files: reads and writes in place of the mapping. */
@@ -329,7 +354,7 @@ image_begin(struct image *im)
 		return 0;
 	if (im->lost)
 		return -1;
-	if (lock_wait(im->fd, IMAGE_LOCK, WAIT_MS) < 0) {
+	if (latch_take(&im->latch, word(im), WAIT_MS) < 0) {
 		im->busy = errno == EAGAIN;
 		return -1;
 	}
@@ -361,7 +386,7 @@ image_end(struct image *im)
 {
 	image_drop(im);
 	if (im->fd >= 0)
-		lock_drop(im->fd, IMAGE_LOCK);
+		latch_drop(&im->latch, word(im));
 }
 
 uint64_t

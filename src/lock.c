@@ -38,7 +38,7 @@ lock_held(int fd, off_t at, off_t n)
 	struct flock f = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
 	    .l_start = at, .l_len = n };
 
-	return fcntl(fd, F_OFD_GETLK, &f) == 0 && f.l_type != F_UNLCK;
+	return fcntl(fd, F_OFD_GETLK, &f) != 0 || f.l_type != F_UNLCK;
 }
 
 static int64_t
@@ -51,30 +51,36 @@ steady(void)
 }
 
 /* Tries and sleeps, since a blocking F_OFD_SETLKW could be bounded only by a
- * signal. Holders need a few us; sleeps grow from 20 us to 640 us and differ by
- * the try, so that waiters do not march in step. Nobody queues, but eight
- * processes that did nothing else never waited for 100 ms. */
+ * signal. Holders need a few us; sleeps differ by the try, so that waiters do
+ * not march in step. Nobody queues, but eight processes that did nothing else
+ * never waited for 100 ms. */
+bool
+lock_nap(struct lock_nap *n, int64_t ms)
+{
+	struct timespec ts = { 0, 0 };
+	int i = n->tries++;
+
+	if (i < 3)
+		return true;
+	if (i == 3)
+		n->began = steady();
+	else if (steady() - n->began >= ms) {
+		errno = EAGAIN;
+		return false;
+	}
+	ts.tv_nsec = (20000L << (i - 3 < 5 ? i - 3 : 5)) +
+	    (long)(i * 7919 % 16) * 1000;
+	nanosleep(&ts, NULL);
+	return true;
+}
+
 int
 lock_wait(int fd, off_t at, int64_t ms)
 {
-	struct timespec ts = { 0, 0 };
-	int64_t start = 0;
-	int i;
+	struct lock_nap nap = { 0, 0 };
 
-	for (i = 0; lock_try(fd, at) < 0; i++) {
-		if (errno != EAGAIN)
+	while (lock_try(fd, at) < 0)
+		if (errno != EAGAIN || !lock_nap(&nap, ms))
 			return -1;
-		if (i < 3)
-			continue;
-		if (start == 0)
-			start = steady();
-		else if (steady() - start >= ms) {
-			errno = EAGAIN;
-			return -1;
-		}
-		ts.tv_nsec = (20000L << (i - 3 < 5 ? i - 3 : 5)) +
-		    (long)(i * 7919 % 16) * 1000;
-		nanosleep(&ts, NULL);
-	}
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "image.h"
+#include "latch.h"
 #include "lock.h"
 #include "log.h"
 #include "save.h"
@@ -23,9 +24,8 @@
 #define MAP_BOOT_ID	"/proc/sys/kernel/random/boot_id"
 #endif
 #define MAGIC		"relevoST"
-#define VERSION		1
+#define VERSION		2
 #define ENDIAN		0x01020304
-#define LOCK_WORKER	(IMAGE_LOCK + 16)
 
 #define OPEN_WAIT_MS	2000
 #define TRIES		20
@@ -146,32 +146,24 @@ map_why(const struct map *m)
 
 /* Workers. */
 
+static_assert(MAP_WORKERS == LATCH_NUMBERS, "workers");
+
+static bool
+others(const struct map *m)
+{
+	return lock_held(m->fd, IMAGE_LIFE, MAP_WORKERS);
+}
+
 int
 map_claim(struct map *m)
 {
-	int i, k, start = (int)getpid();
-
-	if (m->worker >= 0 || m->fd < 0)
-		return m->fd < 0 ? 0 : m->worker;
-	for (i = 0; i < MAP_WORKERS; i++) {
-		k = (start + i) % MAP_WORKERS;
-		if (lock_try(m->fd, LOCK_WORKER + k) == 0) {
-			m->worker = k;
-			return k;
-		}
-	}
-	return -1;
+	return m->fd < 0 ? 0 : image_claim(&m->im, (int)getpid());
 }
 
 bool
 map_alive(const struct map *m, int worker)
 {
-	if (m->fd < 0)
-		return worker == 0;
-	if (worker < 0 || worker >= MAP_WORKERS)
-		return false;
-	return worker == m->worker ||
-	    lock_held(m->fd, LOCK_WORKER + worker, 1);
+	return m->fd < 0 ? worker == 0 : latch_alive(&m->im.latch, worker);
 }
 
 bool
@@ -179,10 +171,8 @@ map_last(struct map *m)
 {
 	if (m->fd < 0)
 		return true;
-	if (m->worker >= 0)
-		lock_drop(m->fd, LOCK_WORKER + m->worker);
-	m->worker = -1;
-	return !lock_held(m->fd, LOCK_WORKER, MAP_WORKERS);
+	latch_resign(&m->im.latch);
+	return !others(m);
 }
 
 /* Of this boot, or of another one, or not ready yet? */
@@ -338,7 +328,7 @@ set_aside(struct map *m, const char *what, int64_t wall)
 {
 	char to[4096], stamp[24];
 
-	if (lock_held(m->fd, LOCK_WORKER, MAP_WORKERS)) {
+	if (others(m)) {
 		because(m, "%s: %s, but other processes use it", m->path,
 		    what);
 		return -1;
@@ -379,7 +369,6 @@ leave(struct map *m)
 	if (m->fd >= 0)
 		close(m->fd);
 	m->fd = -1;
-	m->worker = -1;
 }
 
 enum { USED, AGAIN, FAILED };
@@ -417,6 +406,11 @@ open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
 	if (what == NULL) {
 		if (image_attach(&m->im, m->fd, (size_t)n, copy) < 0) {
 			because(m, "%s: %s", m->path, strerror(errno));
+			return FAILED;
+		}
+		if (image_hold(&m->im, ours(m), OPEN_WAIT_MS) < 0) {
+			because(m, "%s: the lock: %s", m->path,
+			    strerror(errno));
 			return FAILED;
 		}
 		if (ours(m) && (image_load(&live(m)->size) > m->im.size ||
@@ -480,7 +474,6 @@ map_open(const struct map_want *w, const struct text_time *now)
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		return NULL;
 	m->fd = -1;
-	m->worker = -1;
 	m->layout = w->layout;
 	read_boot(m->boot);
 	because(m, "no state file is configured");

@@ -16,6 +16,7 @@ static long cut_at, cut_n;
 			_exit(9);					\
 	} while (0)
 
+#include "../../src/latch.c"
 #include "../../src/image.c"
 #include "../../src/ledger.c"
 

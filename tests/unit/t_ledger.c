@@ -1015,19 +1015,18 @@ lock_held_too_long(void **state)
 	struct ledger *l;
 	struct quota_answer why;
 	struct text_time t = at(2000);
-	struct flock f = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
-	    .l_start = (off_t)1 << 40, .l_len = 1 };
+	struct map_want want = { .path = path, .layout = slot_layout() };
 	struct ledger_history h;
 	uint64_t before, during;
-	int fd;
+	struct map *other;
 
 	(void)state;
 	world(&w);
 	w.m[0].limits.max[CONFIG_RPD] = 3;
 	l = open_at(&w, 0);
 	assert_int_equal(0, take(l, 0, 0, 10, &before, &why));
-	fd = open(path, O_RDWR);
-	assert_int_equal(0, fcntl(fd, F_OFD_SETLK, &f));
+	other = map_open(&want, &t);
+	assert_null(map_why(other));
 	assert_int_equal(0, take(l, 10, 0, 10, &during, &why));
 	assert_non_null(ledger_health(l));
 	assert_int_equal(0, take(l, 10, 0, 10, &during, &why));
@@ -1035,7 +1034,7 @@ lock_held_too_long(void **state)
 	settle_at(l, 20, before, &good);
 	ledger_tick(l, &t);
 	assert_non_null(ledger_health(l));
-	close(fd);
+	map_close(other);
 	ledger_tick(l, &t);
 	assert_null(ledger_health(l));
 	assert_int_equal(3, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_RPD,
@@ -1093,23 +1092,23 @@ a_short_life_beside_a_stuck_lock(void **state)
 	struct world w;
 	struct ledger *l;
 	struct quota_answer why;
-	struct flock f = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
-	    .l_start = IMAGE_LOCK, .l_len = 1 };
+	struct map_want want = { .path = path, .layout = slot_layout() };
+	struct text_time t = at(0);
 	uint64_t before, in, after;
-	int fd;
+	struct map *other;
 
 	(void)state;
 	world(&w);
 	l = open_at(&w, 0);
 	assert_int_equal(0, take(l, 0, 0, 10, &before, &why));
-	fd = open(path, O_RDWR);
-	assert_int_equal(0, fcntl(fd, F_OFD_SETLK, &f));
+	other = map_open(&want, &t);
+	assert_null(map_why(other));
 	assert_int_equal(0, take(l, 0, 0, 10, &in, &why));
 	assert_non_null(ledger_health(l));
 	settle_at(l, 0, before, &good);
 	settle_at(l, 0, in, &good);
 	assert_int_equal(0, take(l, 0, 0, 10, &after, &why));
-	close(fd);
+	map_close(other);
 	ledger_close(l);
 	l = open_at(&w, 0);
 	assert_int_equal(3, row(l, 0, LEDGER_K_LANE, 0, CONFIG_RPD, false));
