@@ -62,6 +62,8 @@ struct ledger_end {
 				 * or none of it if it is not counted */
 	int64_t	 completion;
 	int64_t	 first_ms;	/* time to first content; -1 none */
+	int64_t	 raw;		/* estimate of the prompt, before what was
+				 * learned, to learn from; 0: nothing to */
 };
 
 /* The estimate out, what was really used in, counters up, the lease closed:
@@ -184,10 +186,9 @@ struct ledger_history {
 void	ledger_history(struct ledger *l, const struct text_time *now,
 	    struct ledger_history *out);
 
-/* Rates learned for a lane's prompt estimate: tokens = overhead + k * E.
- * learn: E is the raw estimate, real what the provider reported. */
+/* The tokens of a prompt, from its raw estimate and what the lane's settled
+ * requests taught: tokens = overhead + k * raw. No lock. */
 int64_t	ledger_estimate(struct ledger *l, size_t lane, int64_t raw);
-void	ledger_learn(struct ledger *l, size_t lane, int64_t raw, int64_t real);
 
 /* Housekeeping, to be called about once a second: settles leases of dead
  * processes, checkpoints every 2 s, notices a replaced or truncated file and

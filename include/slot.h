@@ -169,6 +169,7 @@ struct slot_end {
 	bool	 counted, failed, fallback;
 	int64_t	 tokens;		/* -1: the estimate stays */
 	int64_t	 first_ms;
+	int64_t	 raw, real;		/* of the prompt, to learn; raw 0 not */
 };
 void	slot_settle(struct slot_table *t, const struct text_time *now,
 	    uint32_t i, const struct slot_end *end);

@@ -203,7 +203,7 @@ ledger_settle(struct ledger *l, const struct text_time *now, uint64_t lease,
     const struct ledger_end *e)
 {
 	struct slot_end se = { e->counted, e->failed, e->fallback,
-	    used_tokens(e), e->first_ms };
+	    used_tokens(e), e->first_ms, e->raw, e->prompt };
 
 	book_settle(&l->b, now, lease, &se);
 }
@@ -367,21 +367,6 @@ ledger_estimate(struct ledger *l, size_t lane, int64_t raw)
 	if (s == NULL)
 		return quota_estimate(7, 1, raw);
 	return quota_estimate(s->overhead, s->k, raw);
-}
-
-void
-ledger_learn(struct ledger *l, size_t lane, int64_t raw, int64_t real)
-{
-	struct text_time now = l->b.now;
-	struct quota_slot *s;
-
-	if (book_begin(&l->b, &now) < 0)
-		return;
-	if ((s = slot_stage(&l->b.t, l->b.t.lanes + lane, &now)) != NULL) {
-		quota_learn(s, raw, real);
-		map_commit(l->b.t.map);
-	}
-	book_end(&l->b);
 }
 
 int

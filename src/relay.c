@@ -185,8 +185,7 @@ settle(struct relay *r, bool bad, bool counted, bool free_of_charge)
 	if (r->call.good && r->call.reply.prompt >= 0) {
 		end.prompt = r->call.reply.prompt;
 		end.completion = r->call.reply.completion;
-		ledger_learn(r->rs->ledger, r->lane, r->ask.chat.prompt,
-		    end.prompt);
+		end.raw = r->ask.chat.prompt;
 	} else if (r->call.good && r->call.reply.bytes > 0) {
 		end.prompt = ledger_estimate(r->rs->ledger, r->lane,
 		    r->ask.chat.prompt);

@@ -74,8 +74,11 @@ settle_slot(struct quota_slot *s, const struct slot_lease *l, int k,
 	    tokens - l->tokens);
 	s->requests += end == NULL || end->counted;
 	s->tokens += (uint64_t)tokens;
-	if (k == 0 && end != NULL)
-		quota_first(s, end->first_ms);
+	if (k != 0 || end == NULL)
+		return;
+	quota_first(s, end->first_ms);	/* the lane itself */
+	if (end->raw > 0)
+		quota_learn(s, end->raw, end->real);
 }
 
 void

@@ -99,7 +99,7 @@ static void
 use(struct ledger *l, int64_t ms)
 {
 	static const struct ledger_end good = { .counted = true, .prompt = 40,
-	    .completion = 20, .first_ms = 100 };
+	    .completion = 20, .first_ms = 100, .raw = 30 };
 	struct ledger_counts counts;
 	struct quota_row rows[CONFIG_LIMITS];
 	struct quota_view views[8];
@@ -119,7 +119,6 @@ use(struct ledger *l, int64_t ms)
 		ledger_bar(l, &t, i, LEDGER_KEY, QUOTA_DOWN, t.wall + 1000);
 		ledger_report(l, &t, LEDGER_K_LANE, i, &counts, rows);
 		must(ledger_estimate(l, i, 100) >= 0);
-		ledger_learn(l, i, 100, 130);
 	}
 	t = at(ms + 1500);
 	ledger_view(l, &t, lanes, n, 0, 100, views);

@@ -90,7 +90,7 @@ start(int64_t ms)
 /* The changes. Each begins with a ledger that holds some use and a lease. */
 
 static const struct ledger_end end_good = { .counted = true, .prompt = 30,
-    .completion = 4000, .first_ms = 12 };
+    .completion = 4000, .first_ms = 12, .raw = 20 };
 
 static uint64_t held;
 
@@ -142,19 +142,12 @@ do_reset(struct ledger *l)
 	buf_release(&b);
 }
 
-static void
-do_learn(struct ledger *l)
-{
-	ledger_learn(l, 0, 1000, 1300);
-}
-
 static const struct {
 	const char *name;
 	void (*run)(struct ledger *l);
 } changes[] = {
 	{ "take", do_take }, { "settle", do_settle },
 	{ "observe", do_observe }, { "bar", do_bar }, { "reset", do_reset },
-	{ "learn", do_learn },
 };
 
 /* Everything but what names a process. */

@@ -464,12 +464,11 @@ settle(struct sim *s, struct request *r, bool good)
 	struct text_time now = clock_of(s);
 	struct ledger_end end = { .counted = good, .first_ms = good ? 500 : -1,
 	    .prompt = good ? r->prompt : 0,
-	    .completion = good ? r->completion : 0 };
+	    .completion = good ? r->completion : 0,
+	    .raw = good ? r->chat.prompt : 0 };
 
 	if (s->ledger == NULL)
 		return;
-	if (good)
-		ledger_learn(s->ledger, r->lane, r->chat.prompt, r->prompt);
 	ledger_settle(s->ledger, &now, r->lease, &end);
 }
 

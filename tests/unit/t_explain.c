@@ -94,6 +94,19 @@ any_chat(struct chat *c, const char *model)
 	c->thread = any(3);
 }
 
+static void
+teach(struct world *w, size_t lane, int64_t real)
+{
+	struct ledger_end end = { .counted = true, .prompt = real,
+	    .first_ms = -1, .raw = 100 };
+	struct quota_answer why;
+	uint64_t lease;
+
+	if (ledger_take(w->l, &w->now, lane, LEDGER_NOBODY, real, &lease,
+	    &why) == 0)
+		ledger_settle(w->l, &w->now, lease, &end);
+}
+
 /* Something happens in the world: a bar, an observation, time. */
 static void
 happen(struct world *w)
@@ -112,7 +125,7 @@ happen(struct world *w)
 		ledger_observe(w->l, &w->now, lane, LEDGER_LANE, &seen, 1);
 		break;
 	case 2:
-		ledger_learn(w->l, lane, 100, 50 + (int64_t)any(200));
+		teach(w, lane, 50 + (int64_t)any(200));
 		break;
 	default:
 		break;

@@ -628,6 +628,18 @@ views_fold_all_scopes(void **state)
 }
 
 static void
+learn(struct ledger *l, int64_t raw, int64_t real)
+{
+	struct ledger_end e = { .counted = true, .prompt = real,
+	    .completion = 0, .first_ms = -1, .raw = raw };
+	struct quota_answer why;
+	uint64_t id;
+
+	assert_int_equal(0, take(l, 0, 0, 1, &id, &why));
+	settle_at(l, 0, id, &e);
+}
+
+static void
 learns_the_estimate(void **state)
 {
 	struct world w;
@@ -640,17 +652,20 @@ learns_the_estimate(void **state)
 	/* (7 + 100) * 1.1 */
 	assert_int_equal(118, ledger_estimate(l, 0, 100));
 	for (i = 0; i < 60; i++) {
-		ledger_learn(l, 0, 10, 60);
-		ledger_learn(l, 0, 1000, 1250);
+		learn(l, 10, 60);
+		learn(l, 1000, 1250);
 	}
 	assert_in_range(ledger_estimate(l, 0, 10), 64, 68);
 	assert_in_range(ledger_estimate(l, 0, 1000), 1374, 1377);
 	assert_int_equal(118, ledger_estimate(l, 1, 100));
 	for (i = 0; i < 60; i++)
-		ledger_learn(l, 0, 1000, 1000000);
+		learn(l, 1000, 1000000);
 	assert_in_range(ledger_estimate(l, 0, 1000), 2750, 2850);
-	ledger_learn(l, 0, -5, 10);
-	ledger_learn(l, 0, 10, -5);
+	/* nothing to learn from */
+	learn(l, -5, 10);
+	learn(l, 0, 10);
+	learn(l, 1000, -5);
+	assert_in_range(ledger_estimate(l, 0, 1000), 2750, 2850);
 	ledger_close(l);
 }
 
