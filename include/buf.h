@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
 	char	*data;		/* not NUL-terminated; NULL while cap is 0 */
@@ -34,6 +35,7 @@ int	buf_reserve(struct buf *b, size_t n);
 /* Append. 0, or -1 with b->failed set and the content unchanged. */
 int	buf_put(struct buf *b, const void *p, size_t n);
 int	buf_puts(struct buf *b, const char *s);
+int	buf_int(struct buf *b, int64_t v);	/* in decimal */
 int	buf_printf(struct buf *b, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
 

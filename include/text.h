@@ -54,6 +54,10 @@ void	text_ago(char *out, int64_t ms);
  * broken escape or a decoded NUL. */
 int	text_percent(const char *p, size_t n, char *out);
 
+/* The first byte from i on that ends a run of plain ASCII: a quote, a
+ * backslash, a control byte, or one above 0x7f; n when there is none. */
+size_t	text_plain(const char *p, size_t i, size_t n);
+
 /* Append p[0..n) as a JSON string with its quotes. Control bytes, quotes and
  * backslashes are escaped; a byte that is not part of valid UTF-8 (RFC 3629)
  * becomes U+FFFD, so the output is always valid JSON. 0 or -1 as buf_put. */

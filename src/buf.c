@@ -89,6 +89,21 @@ buf_puts(struct buf *b, const char *s)
 }
 
 int
+buf_int(struct buf *b, int64_t v)
+{
+	uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	char s[20];			/* 2^63 has 19 digits */
+	size_t i = sizeof(s);
+
+	do
+		s[--i] = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (v < 0)
+		s[--i] = '-';
+	return buf_put(b, s + i, sizeof(s) - i);
+}
+
+int
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -1,6 +1,5 @@
 #include "json.h"
 
-#include <endian.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -49,34 +48,6 @@ peek(struct json *j)
 }
 
 /* ---- strings ---- */
-
-/* The first byte from i on that ends a run of plain ASCII: a quote, a
- * backslash, a control byte, or one above 0x7f. Eight bytes at a time: a
- * subtraction sets the top bit of each byte that is too small, and one that
- * was set is a find anyway. Borrows only spoil bytes above the first find. */
-static size_t
-plain(const char *p, size_t i, size_t n)
-{
-	const uint64_t one = 0x0101010101010101ULL;
-	uint64_t w, hit;
-	unsigned char c;
-
-	for (; n - i >= 8; i += 8) {
-		memcpy(&w, p + i, 8);
-		w = le64toh(w);
-		hit = (w - one * 0x20) | ((w ^ one * '"') - one) |
-		    ((w ^ one * '\\') - one) | w;
-		hit &= one * 0x80;
-		if (hit != 0)
-			return i + (size_t)__builtin_ctzll(hit) / 8;
-	}
-	for (; i < n; i++) {
-		c = (unsigned char)p[i];
-		if (c < 0x20 || c == '"' || c == '\\' || c >= 0x80)
-			break;
-	}
-	return i;
-}
 
 /* The code unit of the four hex digits at p, or -1. */
 static long
@@ -175,7 +146,7 @@ string(struct json *j, enum json_token what)
 	j->tok = j->at;
 	j->escaped = false;
 	for (;;) {
-		i = plain(j->p, i, j->n);
+		i = text_plain(j->p, i, j->n);
 		if (i == j->n)
 			return bad(j, i, "the text ends inside a string");
 		c = (unsigned char)j->p[i];

@@ -1,7 +1,6 @@
 #include "log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -106,6 +105,16 @@ log_redact(char *p, size_t n)
 	}
 }
 
+/* A comma and the name: never by printf, which was four
+ * fifths of what a line costs. */
+static void
+name_put(const char *name)
+{
+	buf_put(&line, ",\"", 2);
+	buf_puts(&line, name);
+	buf_put(&line, "\":", 2);
+}
+
 /* Append a member: a value that does not fit is cut at a character, one for
  * which not even a name fits is left out. */
 static void
@@ -113,7 +122,7 @@ member(const char *name, const char *value, size_t n)
 {
 	size_t start = line.len;
 
-	buf_printf(&line, "%s\"%s\":", start > 1 ? "," : "", name);
+	name_put(name);
 	if (line.failed)
 		n = 0;
 	while (text_quote(&line, value, n) < 0 && n > 0) {
@@ -144,8 +153,8 @@ log_open(enum log_level level, const char *event)
 	};
 	text_clock(&now);
 	text_iso(time, now.wall);
-	buf_puts(&line, "{");
-	member("time", time, strlen(time));
+	buf_puts(&line, "{\"time\":");
+	text_quote(&line, time, strlen(time));
 	member("level", names[level], strlen(names[level]));
 	member("event", event, strlen(event));
 }
@@ -162,7 +171,8 @@ number(const char *name, int64_t value)
 {
 	size_t start = line.len;
 
-	if (buf_printf(&line, ",\"%s\":%" PRId64, name, value) < 0) {
+	name_put(name);
+	if (buf_int(&line, value) < 0) {
 		line.len = start;
 		line.failed = false;
 	}

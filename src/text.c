@@ -11,9 +11,6 @@
 #define NS_SECOND	1000000000ULL
 #define CENTURY_MS	3155760000000LL		/* 100 years of 365.25 days */
 
-/* Bytes of a JSON string by what text_quote does with them. */
-enum { PLAIN, ESCAPE, HIGH };
-
 static bool
 digit(char c)
 {
@@ -397,6 +394,14 @@ text_date(const char *p, size_t n, int64_t *wall)
 	return 0;
 }
 
+/* Not by printf: each line of the log has a time. */
+static void
+two(char *out, int v)
+{
+	out[0] = (char)('0' + v / 10);
+	out[1] = (char)('0' + v % 10);
+}
+
 void
 text_iso(char *out, int64_t wall)
 {
@@ -409,10 +414,14 @@ text_iso(char *out, int64_t wall)
 		memcpy(out, "-", 2);
 		return;
 	}
-	snprintf(out, 24, "%04u-%02u-%02uT%02u:%02u:%02uZ",
-	    (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_mon + 1,
-	    (unsigned)tm.tm_mday, (unsigned)tm.tm_hour, (unsigned)tm.tm_min,
-	    (unsigned)tm.tm_sec);
+	memcpy(out, "....-..-..T..:..:..Z", 21);
+	two(out, (tm.tm_year + 1900) / 100);
+	two(out + 2, (tm.tm_year + 1900) % 100);
+	two(out + 5, tm.tm_mon + 1);
+	two(out + 8, tm.tm_mday);
+	two(out + 11, tm.tm_hour);
+	two(out + 14, tm.tm_min);
+	two(out + 17, tm.tm_sec);
 }
 
 void
@@ -489,101 +498,6 @@ text_percent(const char *p, size_t n, char *out)
 		out[len++] = c;
 	}
 	return (int)len;
-}
-
-size_t
-text_utf8(const char *p, size_t n)
-{
-	const unsigned char *u = (const unsigned char *)p;
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len, i;
-
-	if (n == 0)
-		return 0;
-	if (u[0] < 0x80)
-		return 1;
-	if (u[0] < 0xc2 || u[0] > 0xf4)
-		return 0;
-	len = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-	if (n < len)
-		return 0;
-	/* The second byte shuts out overlong forms, surrogates and what lies
-	 * above U+10FFFF (RFC 3629 section 4). */
-	switch (u[0]) {
-	case 0xe0:
-		low = 0xa0;
-		break;
-	case 0xed:
-		high = 0x9f;
-		break;
-	case 0xf0:
-		low = 0x90;
-		break;
-	case 0xf4:
-		high = 0x8f;
-		break;
-	}
-	if (u[1] < low || u[1] > high)
-		return 0;
-	for (i = 2; i < len; i++)
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
-/* Append the escape of c, or of a byte that is no character. */
-static int
-escape(struct buf *out, char c)
-{
-	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-	const char *s = c != '\0' ? strchr(from, c) : NULL;
-	char two[2] = { '\\' };
-
-	if (s == NULL)
-		return buf_printf(out, "\\u%04x", (unsigned)c & 0xff);
-	two[1] = to[s - from];
-	return buf_put(out, two, 2);
-}
-
-static int
-kind(unsigned char c)
-{
-	return c >= 0x80 ? HIGH :
-	    c < 0x20 || c == '"' || c == '\\' ? ESCAPE : PLAIN;
-}
-
-int
-text_quote(struct buf *out, const char *p, size_t n)
-{
-	size_t start = out->len, run = 0, i = 0, len;
-
-	buf_put(out, "\"", 1);
-	while (i < n && !out->failed) {
-		switch (kind((unsigned char)p[i])) {
-		case PLAIN:
-			i++;
-			continue;
-		case HIGH:
-			len = text_utf8(p + i, n - i);
-			if (len > 0) {
-				i += len;
-				continue;
-			}
-			buf_put(out, p + run, i - run);
-			buf_put(out, "\xef\xbf\xbd", 3);
-			break;
-		default:
-			buf_put(out, p + run, i - run);
-			escape(out, p[i]);
-			break;
-		}
-		run = ++i;
-	}
-	buf_put(out, p + run, i - run);
-	if (buf_put(out, "\"", 1) == 0)
-		return 0;
-	out->len = start;	/* all or nothing */
-	return -1;
 }
 
 uint64_t

@@ -178,6 +178,31 @@ holds_nul_bytes(void **state)
 	buf_release(&b);
 }
 
+static void
+numbers(void **state)
+{
+	static const struct {
+		int64_t v;
+		const char *s;
+	} rows[] = {
+		{ 0, "0" }, { 7, "7" }, { -7, "-7" }, { 10, "10" },
+		{ 999, "999" }, { INT64_MAX, "9223372036854775807" },
+		{ INT64_MIN, "-9223372036854775808" },
+	};
+	struct buf b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_init(&b, strlen(rows[i].s));
+		assert_int_equal(buf_int(&b, rows[i].v), 0);
+		assert_string_equal(buf_str(&b), rows[i].s);
+		assert_int_equal(buf_int(&b, 1), -1);	/* full */
+		assert_string_equal(buf_str(&b), rows[i].s);
+		buf_release(&b);
+	}
+}
+
 int
 main(void)
 {
@@ -192,6 +217,7 @@ main(void)
 		cmocka_unit_test(growth_stays_below_the_maximum),
 		cmocka_unit_test(drops_from_the_front),
 		cmocka_unit_test(holds_nul_bytes),
+		cmocka_unit_test(numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,13 +118,13 @@ finds_the_end_of_a_string_anywhere(void **state)
 			for (i = 0; i < sizeof(stops); i++) {
 				memset(text, 'a' + (int)i, sizeof(text));
 				text[k] = stops[i];
-				assert_int_equal(plain(text, 0, n), k);
+				assert_int_equal(text_plain(text, 0, n), k);
 			}
 		}
 		memset(text, ' ', sizeof(text));
-		assert_int_equal(plain(text, 0, n), n);
+		assert_int_equal(text_plain(text, 0, n), n);
 		memset(text, 0x7f, sizeof(text));
-		assert_int_equal(plain(text, 0, n), n);
+		assert_int_equal(text_plain(text, 0, n), n);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "../../src/text.c"
+#include "../../src/text_quote.c"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
