@@ -16,6 +16,7 @@ enum http_method {
 	HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OPTIONS, HTTP_OTHER
 };
 
+#define HTTP_ID		24	/* bytes of an id, with its NUL */
 #define HTTP_PATH	1024	/* bytes of a decoded path; longer is 404 */
 
 struct http {
@@ -38,7 +39,14 @@ struct http {
 	const char	*remote;	/* REMOTE_ADDR or "" */
 	const char	*host;		/* Host, with its port, or "" */
 	int64_t		 length;	/* CONTENT_LENGTH; -1: not known */
-	char		 id[24];	/* X-Request-Id of the answer, ours */
+	char		 id[HTTP_ID];	/* X-Request-Id of the answer, ours */
+};
+
+/* Random bytes for ids, fetched many at once: one for each process, begun as
+ * zeros after the last fork. */
+struct http_ids {
+	unsigned char	 bytes[256];
+	size_t		 left;
 };
 
 /* Read envp ("NAME=value", NULL last) into h. -1 and f: a variable that must
@@ -49,8 +57,13 @@ struct http {
  * or has control bytes. Every member is valid in every case: a refusal needs
  * its id and its CORS lines. A length of more than 63 bits reads as INT64_MAX.
  * The path comes from REQUEST_URI, for SCRIPT_NAME and PATH_INFO differ in
- * every web server; without it SCRIPT_NAME + PATH_INFO are used. */
-int	http_read(struct http *h, char *const *envp, struct fault *f);
+ * every web server; without it SCRIPT_NAME + PATH_INFO are used. ids is where
+ * the id comes from; NULL: from the system, for one request. */
+int	http_read(struct http *h, char *const *envp, struct http_ids *ids,
+	    struct fault *f);
+
+/* A new id: "req_" and 16 letters. ids as above. */
+void	http_id(struct http_ids *ids, char id[HTTP_ID]);
 
 /* The fault of headers that are too long (431, RFC 6585 section 5). */
 void	http_too_long(struct fault *f);

@@ -11,13 +11,25 @@
 #define ANSWER_HEAD	(16 * 1024)
 #define ANSWER_KEEP	(16 * 1024)	/* memory that an idle stream holds */
 
+/* Append ",provider:word", as much of it as fits. */
+static void
+trail_add(char *trail, size_t size, const char *provider, const char *word)
+{
+	const char *part[] = { ",", provider, ":", word };
+	size_t at = strlen(trail), n, i;
+
+	for (i = at == 0; i < 4; i++) {
+		n = strnlen(part[i], size - 1 - at);
+		memcpy(trail + at, part[i], n);
+		at += n;
+	}
+	trail[at] = '\0';
+}
+
 void
 answer_trail(struct answer *a, const char *provider, const char *word)
 {
-	size_t n = strlen(a->trail);
-
-	snprintf(a->trail + n, sizeof(a->trail) - n, "%s%s:%s", n ? "," : "",
-	    provider, word);
+	trail_add(a->trail, sizeof(a->trail), provider, word);
 }
 
 void
@@ -28,15 +40,18 @@ answer_who(const struct answer *a, const char *provider, const char *model,
 	struct buf b;
 	struct json_out w = { &b, false };
 
-	snprintf(trail, sizeof(trail), "%s%s%s:ok", a->trail,
-	    a->trail[0] ? "," : "", provider);
+	memcpy(trail, a->trail, sizeof(a->trail));
+	trail_add(trail, sizeof(trail), provider, "ok");
 	buf_init(&b, n - 1);
 	json_open(&w, NULL, '{');
 	json_put(&w, "provider", provider);
 	json_put(&w, "model", model);
 	json_put(&w, "attempts", trail);
 	json_close(&w, '}');
-	snprintf(out, n, "%s", b.failed ? "{}" : buf_str(&b));
+	if (b.failed)
+		memcpy(out, "{}", 3);
+	else
+		memcpy(out, buf_str(&b), b.len + 1);
 	buf_release(&b);
 }
 

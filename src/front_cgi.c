@@ -231,7 +231,7 @@ front_cgi_head(struct front_request *rq)
 	*rq = (struct front_request){ 0 };
 	buf_init(&rq->body, 0);
 	fault_set(&rq->fault, FAULT_NONE, NULL, "%s", "");
-	(void)http_read(&rq->http, environ, &rq->fault);
+	(void)http_read(&rq->http, environ, NULL, &rq->fault);
 }
 
 void

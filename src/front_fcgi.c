@@ -61,6 +61,7 @@ struct front {
 	struct loop_timer	 again;		/* accept once more */
 	struct conn		*conns;
 	unsigned char		*peek;
+	struct http_ids		 ids;
 	bool			(*welcome)(int fd);	/* or NULL */
 	bool			 used;
 	bool			 draining;
@@ -301,7 +302,7 @@ conn_begin(struct conn *c, int fd)
 	FCGX_FreeStream(&c->fcgi.err);
 	buf_release(&c->in);
 	fault_set(&rq.fault, FAULT_NONE, NULL, "%s", "");
-	if (http_read(&c->http, c->fcgi.envp, &f) != 0)
+	if (http_read(&c->http, c->fcgi.envp, &c->f->ids, &f) != 0)
 		rq.fault = f;
 	else if (c->walk.too_big)
 		fault_set(&rq.fault, FAULT_BODY_TOO_LARGE, NULL,

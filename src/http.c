@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "fault.h"
@@ -57,15 +55,28 @@ static const struct {
 static bool
 must_be_unique(const char *name)
 {
-	static const char *const prefixes[] = {
-		"HTTP_", "CONTENT_", "REQUEST_"
-	};
-	size_t i;
+	switch (*name) {
+	case 'H':
+		return strncmp(name, "HTTP_", 5) == 0;
+	case 'C':
+		return strncmp(name, "CONTENT_", 8) == 0;
+	case 'R':
+		return strncmp(name, "REQUEST_", 8) == 0;
+	default:
+		return false;
+	}
+}
 
-	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
+/* Where a name is looked for first: by its length and its last bytes, in which
+ * names differ. */
+static size_t
+place(const char *name, size_t n)
+{
+	uint64_t w = 0;
+	size_t k = n < sizeof(w) ? n : sizeof(w);
+
+	memcpy(&w, name + n - k, k);
+	return (size_t)((w ^ n) * 0x9e3779b97f4a7c15ULL >> 32) % SLOTS;
 }
 
 /* Add variable number `index` to the set of names. False if its name is there.
@@ -75,7 +86,7 @@ static bool
 add(uint16_t *set, char *const *envp, size_t index, size_t n)
 {
 	const char *name = envp[index];
-	size_t i = text_hash(TEXT_HASH, name, n) % SLOTS;
+	size_t i = place(name, n);
 
 	for (; set[i] != 0; i = (i + 1) % SLOTS)
 		if (strncmp(envp[set[i] - 1], name, n + 1) == 0)
@@ -152,34 +163,6 @@ static const char *
 or_null(const char *s)
 {
 	return s != NULL && *s != '\0' ? s : NULL;
-}
-
-/* "req_" and 16 letters of 5 random bits each. */
-static void
-make_id(char *id, size_t size)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
-	unsigned char r[16];
-	struct text_time now;
-	uint64_t h;
-	size_t i;
-
-	_Static_assert(sizeof(((struct http *)0)->id) >= 4 + sizeof(r) + 1,
-	    "an id fits");
-	memset(id, 0, size);
-	if (getrandom(r, sizeof(r), GRND_NONBLOCK) != sizeof(r)) {
-		/* Early in boot, or an old kernel. An id is no secret. */
-		text_clock(&now);
-		h = text_hash(TEXT_HASH, &now, sizeof(now));
-		h = text_hash(h, &(pid_t){ getpid() }, sizeof(pid_t));
-		for (i = 0; i < sizeof(r); i++) {
-			h = text_hash(h, &i, sizeof(i));
-			r[i] = (unsigned char)(h >> 32);
-		}
-	}
-	memcpy(id, "req_", 4);
-	for (i = 0; i < sizeof(r); i++)
-		id[4 + i] = letters[r[i] % 32];
 }
 
 static enum http_method
@@ -323,13 +306,14 @@ path(struct http *h, const char *const *v, struct fault *f)
 }
 
 int
-http_read(struct http *h, char *const *envp, struct fault *f)
+http_read(struct http *h, char *const *envp, struct http_ids *ids,
+    struct fault *f)
 {
 	const char *v[VARS] = { NULL };
 	int result = collect(v, envp, f);
 
 	*h = (struct http){ .path = "/", .query = "" };
-	make_id(h->id, sizeof(h->id));
+	http_id(ids, h->id);
 	h->method_name = or_empty(v[REQUEST_METHOD]);
 	h->method = method(h->method_name);
 	h->script = or_empty(v[SCRIPT_NAME]);
@@ -473,8 +457,12 @@ http_head(struct buf *out, const struct http *h, int status, const char *type)
 {
 	const char *phrase = fault_phrase(status);
 
-	buf_printf(out, "Status: %d%s%s\r\n", status, *phrase ? " " : "",
-	    phrase);
+	buf_puts(out, "Status: ");
+	buf_int(out, status);
+	if (*phrase != '\0')
+		buf_put(out, " ", 1);
+	buf_puts(out, phrase);
+	buf_put(out, "\r\n", 2);
 	if (type != NULL)
 		http_header(out, "Content-Type", type);
 	http_header(out, "X-Request-Id", h->id);

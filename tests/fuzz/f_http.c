@@ -94,7 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	for (i = 0; i < n && count < VARIABLES; i += strlen(copy + i) + 1)
 		envp[count++] = copy + i;
 	envp[count] = NULL;
-	if (http_read(&h, envp, &f) < 0)
+	if (http_read(&h, envp, NULL, &f) < 0)
 		must(f.status >= 400 && f.status < 500);
 	else
 		must(f.code == FAULT_NONE && *h.method_name != '\0');

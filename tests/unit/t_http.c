@@ -19,7 +19,7 @@ good(char *const *envp)
 	struct fault f;
 
 	f.message[0] = '\0';
-	if (http_read(&h, envp, &f) < 0)
+	if (http_read(&h, envp, NULL, &f) < 0)
 		fail_msg("refused: %s", f.message);
 	return h;
 }
@@ -31,7 +31,7 @@ refused(char *const *envp)
 	struct fault f = { .code = FAULT_NONE };
 	struct http h;
 
-	assert_int_equal(http_read(&h, envp, &f), -1);
+	assert_int_equal(http_read(&h, envp, NULL, &f), -1);
 	assert_int_equal(strlen(h.id), 20);
 	assert_non_null(h.method_name);
 	assert_non_null(h.query);
@@ -124,6 +124,25 @@ ids_differ(void **state)
 	assert_string_not_equal(a.id, b.id);
 }
 
+/* Past the end of what was fetched at once, and of two processes. */
+static void
+ids_from_a_store(void **state)
+{
+	static struct http_ids one, other;
+	char id[80][HTTP_ID];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 80; i++) {
+		http_id(i % 2 == 0 ? &one : &other, id[i]);
+		assert_int_equal(strlen(id[i]), 20);
+		assert_int_equal(strspn(id[i] + 4,
+		    "abcdefghijklmnopqrstuvwxyz234567"), 16);
+		for (k = 0; k < i; k++)
+			assert_string_not_equal(id[k], id[i]);
+	}
+}
+
 /* The path that a REQUEST_URI gives; what is refused gives its code word. */
 static void
 uri(const char *text, const char *path_wanted, const char *query_wanted)
@@ -135,7 +154,7 @@ uri(const char *text, const char *path_wanted, const char *query_wanted)
 
 	assert_non_null(var);
 	snprintf(var, size, "REQUEST_URI=%s", text);
-	if (http_read(&h, ENV(var), &f) < 0) {
+	if (http_read(&h, ENV(var), NULL, &f) < 0) {
 		assert_string_equal(fault_word(f.code), path_wanted);
 		assert_string_equal(h.path, "/");
 	} else {
@@ -292,7 +311,7 @@ a_refusal_knows_its_origin(void **state)
 
 	(void)state;
 	assert_int_equal(http_read(&h, ENV("HTTP_A=1", "HTTP_A=1",
-	    "HTTP_ORIGIN=https://a.example", "REQUEST_URI=/x"), &f), -1);
+	    "HTTP_ORIGIN=https://a.example", "REQUEST_URI=/x"), NULL, &f), -1);
 	assert_string_equal(h.origin, "https://a.example");
 	assert_int_equal(h.method, HTTP_GET);
 	assert_string_equal(h.path, "/");
@@ -527,6 +546,7 @@ main(void)
 		cmocka_unit_test(what_is_absent),
 		cmocka_unit_test(methods),
 		cmocka_unit_test(ids_differ),
+		cmocka_unit_test(ids_from_a_store),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(long_paths),
 		cmocka_unit_test(paths_without_request_uri),
