@@ -4,8 +4,13 @@
 
 #include "chat_walk.h"
 
-/* What a byte is to the estimate. Up to PUNCT the byte alone tells. */
-enum byte_class { SPACE, LETTER, DIGIT, NEWLINE, PUNCT, ESCAPE, MULTI };
+/* What a byte is to the estimate. MULTI: a character goes on; then those that
+ * begin one, by its length. Before ESCAPE the byte alone tells; MIXED begins
+ * characters of three bytes of which some are CJK. */
+enum byte_class {
+	SPACE, LETTER, DIGIT, NEWLINE, PUNCT, MULTI, TWO, THREE, CJK, FOUR,
+	ESCAPE, MIXED
+};
 
 /* Milli-tokens, fitted over five tokenizers (o200k, gemma 3, qwen 3, llama
  * 3.1, mistral) on texts in 37 languages and on code, 2026-11: rms log error
@@ -38,8 +43,10 @@ static const unsigned char byte_class[256] = {
 	P, L, L, L, L, L, L, L, EIGHT(L), EIGHT(L),
 	L, L, L, P, P, P, P, P,
 	EIGHT(M), EIGHT(M), EIGHT(M), EIGHT(M), EIGHT(M), EIGHT(M), EIGHT(M),
-	EIGHT(M), EIGHT(M), EIGHT(M), EIGHT(M), EIGHT(M), EIGHT(M), EIGHT(M),
-	EIGHT(M), EIGHT(M)
+	EIGHT(M), EIGHT(TWO), EIGHT(TWO), EIGHT(TWO), EIGHT(TWO),
+	THREE, THREE, MIXED, CJK, CJK, CJK, CJK, CJK,
+	CJK, CJK, MIXED, CJK, CJK, MIXED, THREE, MIXED,
+	EIGHT(FOUR), EIGHT(FOUR)
 };
 #undef L
 #undef D
@@ -50,18 +57,22 @@ static const unsigned char byte_class[256] = {
 
 /* What a byte adds, by the class of the byte before it. */
 #define ROW(letters, puncts)	{ 0, M_LETTER + (letters), M_DIGIT, \
-				  M_NEWLINE, (puncts) }
-static const uint16_t step[MULTI + 1][ESCAPE] = {
+				  M_NEWLINE, (puncts), 0, M_TWO, M_THREE, \
+				  M_CJK, M_FOUR }
+static const uint16_t step[ESCAPE][ESCAPE] = {
 	[SPACE] = ROW(M_LETTERS, M_PUNCTS),
 	[LETTER] = ROW(0, M_PUNCTS),
 	[DIGIT] = ROW(M_LETTERS, M_PUNCTS),
 	[NEWLINE] = ROW(M_LETTERS, M_PUNCTS),
 	[PUNCT] = ROW(M_LETTERS, 0),
-	[ESCAPE] = ROW(M_LETTERS, M_PUNCTS),
-	[MULTI] = ROW(M_LETTERS, M_PUNCTS)
+	[MULTI] = ROW(M_LETTERS, M_PUNCTS),
+	[TWO] = ROW(M_LETTERS, M_PUNCTS),
+	[THREE] = ROW(M_LETTERS, M_PUNCTS),
+	[CJK] = ROW(M_LETTERS, M_PUNCTS),
+	[FOUR] = ROW(M_LETTERS, M_PUNCTS)
 };
 
-/* A text under way. Bytes are valid UTF-8 or count as punctuation. */
+/* A text under way. */
 struct text {
 	int64_t		 milli;
 	unsigned char	 last;		/* class of the byte before */
@@ -90,27 +101,17 @@ add_char(struct text *t, unsigned long v)
 	t->last = MULTI;
 }
 
-/* The bytes of a character that is not ASCII, at p. How many. */
+/* The character that begins with a MIXED byte at p. How many bytes. */
 static size_t
-add_multi(struct text *t, const unsigned char *p, size_t n)
+add_mixed(struct text *t, const unsigned char *p, size_t n)
 {
-	unsigned char c = p[0];
-
-	if (c >= 0xc0 && c < 0xe0 && n >= 2) {
-		add_char(t, 0x80);
-		return 2;
+	if (n < 3) {
+		add(t, PUNCT);
+		return 1;
 	}
-	if (c >= 0xe0 && c < 0xf0 && n >= 3) {
-		add_char(t, (c & 0xfUL) << 12 | (p[1] & 0x3fUL) << 6 |
-		    (p[2] & 0x3fUL));
-		return 3;
-	}
-	if (c >= 0xf0 && n >= 4) {
-		add_char(t, 0x10000);
-		return 4;
-	}
-	add(t, PUNCT);
-	return 1;
+	add_char(t, (p[0] & 0xfUL) << 12 | (p[1] & 0x3fUL) << 6 |
+	    (p[2] & 0x3fUL));
+	return 3;
 }
 
 static unsigned long
@@ -192,35 +193,38 @@ is_letter(lanes v)
 }
 
 static lanes
-is_punct(lanes v)
+is_punct(lanes v, lanes letter)
 {
-	return ~(is_letter(v) | (lanes)((v - '0') < 10) | (lanes)(v == ' ') |
+	return ~(letter | (lanes)((v - '0') < 10) | (lanes)(v == ' ') |
 	    (lanes)(v == '\n') | (lanes)(v == '\t'));
 }
 
 /* Count the blocks at p that hold no byte above 0x7f and no `stop`; p[-1] is
- * such a byte too. How many bytes were taken. */
+ * such a byte too. How many bytes were taken. What was before a byte is loaded
+ * and judged again: to shift the lanes of the block before took twice as long
+ * (gcc 12 for SSE2 does it byte by byte). */
 static size_t
 add_blocks(int64_t *milli, const unsigned char *p, size_t n,
     unsigned char stop)
 {
 	lanes letters = { 0 }, letter_runs = { 0 }, digits = { 0 };
-	lanes lines = { 0 }, punct_runs = { 0 }, v, before, l, u;
+	lanes lines = { 0 }, punct_runs = { 0 }, v, l, u, before, k;
 	size_t i;
 
 	/* 255 blocks fill a lane. */
 	for (i = 0; n - i >= 16 && i < 255 * 16; i += 16) {
 		v = load(p + i);
-		before = load(p + i - 1);
 		if (any((v & 0x80) | (lanes)(v == stop)))
 			break;
+		before = load(p + i - 1);
 		l = is_letter(v);
-		u = is_punct(v);
+		u = is_punct(v, l);
+		k = is_letter(before);
 		letters -= l;
-		letter_runs -= l & ~is_letter(before);
+		letter_runs -= l & ~k;
 		digits -= (lanes)((v - '0') < 10);
 		lines -= (lanes)(v == '\n');
-		punct_runs -= u & ~is_punct(before);
+		punct_runs -= u & ~is_punct(before, k);
 	}
 	*milli += sum(letters) * M_LETTER + sum(letter_runs) * M_LETTERS +
 	    sum(digits) * M_DIGIT + sum(lines) * M_NEWLINE +
@@ -235,28 +239,35 @@ plain(unsigned char c)
 	return byte_class[c] == ESCAPE ? PUNCT : byte_class[c];
 }
 
-/* Count ASCII from p on until a byte above 0x7f or `stop`. How many bytes were
- * taken. To add up the lanes costs as much as dozens of bytes by the table, so
- * the blocks begin where a run of ASCII has shown to be a long one. */
+/* Count from p on until `stop` or a MIXED byte. How many bytes were taken. To
+ * add up the lanes costs as much as dozens of bytes by the table, so the blocks
+ * begin where a run of ASCII has shown to be a long one. */
 static size_t
-add_ascii(struct text *t, const unsigned char *p, size_t n,
-    unsigned char stop)
+add_run(struct text *t, const unsigned char *p, size_t n, unsigned char stop)
 {
-	unsigned char last = t->last, c;
+	unsigned char last = t->last, c, high;
 	int64_t milli = t->milli;
 	size_t i = 0, end;
 
 	do {
 		end = n - i > 32 ? i + 32 : n;
-		for (; i < end && p[i] < 0x80 && p[i] != stop; i++) {
-			c = plain(p[i]);
+		for (high = 0; i < end; i++) {
+			c = byte_class[p[i]];
+			if (c >= ESCAPE) {
+				if (c == MIXED || p[i] == stop)
+					break;
+				c = PUNCT;
+			}
+			high |= p[i];
 			milli += step[last][c];
 			last = c;
 		}
 		if (i < end || i == n)
 			break;
-		i += add_blocks(&milli, p + i, n - i, stop);
-		last = plain(p[i - 1]);
+		if (high < 0x80) {
+			i += add_blocks(&milli, p + i, n - i, stop);
+			last = plain(p[i - 1]);
+		}
 	} while (i < n);
 	t->milli = milli;
 	t->last = last;
@@ -270,18 +281,18 @@ static int64_t
 estimate(const char *text, size_t n, bool json)
 {
 	const unsigned char *p = (const unsigned char *)text;
-	const unsigned char stop = json ? '\\' : 0x80;
+	/* Plain text has none: a MIXED byte stops anyway. */
+	const unsigned char stop = json ? '\\' : 0xe2;
 	struct text t = { 0 };
 	size_t i = 0;
 
 	while (i < n) {
-		if (p[i] >= 0x80) {
-			i += add_multi(&t, p + i, n - i);
-		} else if (p[i] == stop) {
+		if (byte_class[p[i]] == MIXED)
+			i += add_mixed(&t, p + i, n - i);
+		else if (p[i] == stop)
 			i += add_escape(&t, p + i, n - i);
-		} else {
-			i += add_ascii(&t, p + i, n - i, stop);
-		}
+		else
+			i += add_run(&t, p + i, n - i, stop);
 	}
 	return t.milli;
 }

@@ -122,13 +122,15 @@ escape(const char *p, size_t n, char *out, size_t *len)
 	return 12;
 }
 
-/* text_utf8, with most of what is not Latin told without a call: three bytes
- * that begin with E1 to EC need no look at the second's range. */
+/* text_utf8, with most told without a call: two bytes, and three that begin
+ * with E1 to EC, need no look at the second's range. */
 static size_t
 high(const char *p, size_t n)
 {
 	const unsigned char *u = (const unsigned char *)p;
 
+	if (n >= 2 && u[0] - 0xc2u < 30 && (u[1] & 0xc0) == 0x80)
+		return 2;
 	if (n >= 3 && u[0] - 0xe1u < 12 && (u[1] & 0xc0) == 0x80 &&
 	    (u[2] & 0xc0) == 0x80)
 		return 3;

@@ -426,8 +426,9 @@ test_estimate(void **state)
 		{ "\xef\xbf\xaf", 778 },	/* U+FFEF */
 		{ "\xef\xbf\xb0", 755 },
 		{ "\xf0\x9f\x9a\x80", 1860 },
-		{ "\x80", 671 },		/* not UTF-8 */
-		{ "\xe4\xbd", 671 },
+		{ "\x80", 0 },		/* not UTF-8: as what it begins */
+		{ "\xe4\xbd", 778 },
+		{ "\xe2\xba", 671 },
 		/* Long enough for whole blocks, with every kind at seams. */
 		{ "the quick brown fox jumps over the lazy dog",
 		    35 * 163 + 9 * 601 },
