@@ -69,6 +69,7 @@ check 'the tests under fire build' $MAKE $jobs build/kill/kill \
 check 'a change cut at every store is all or nothing' build/kill/cut
 check '2,000 images of a power cut: all readable' build/kill/power 2000
 check '2,000 kills: nothing lost, nothing doubled' build/kill/kill 2000
+part 'what a request costs' bats --tap tests/gate
 check 'the simulated day builds' $MAKE $jobs build/sim/day
 check 'a simulated day: no late 429, nothing left unused' build/sim/day
 check 'the fuzz targets build' $MAKE $jobs fuzz-build
