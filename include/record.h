@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 
@@ -59,13 +60,18 @@ enum record_answer record_whole(struct record_walk *w, const unsigned char *p,
 enum record_answer record_collect(struct record_walk *w,
     const unsigned char *p, size_t n, struct buf *in);
 
-/* Append p[0..n) as output records of request id, and the two records that end
- * a request in order. 0 or -1 as buf_put. */
-int	record_output(struct buf *out, unsigned id, const char *p, size_t n);
+/* Append p[0..n) as output of request id: to the record that begins at *open of
+ * out, of which nothing may have been sent, then as new ones; *open is then the
+ * last. RECORD_NONE: none. And the two records that end a request in order. 0
+ * or -1 as buf_put. */
+#define RECORD_NONE	SIZE_MAX
+int	record_output(struct buf *out, size_t *open, unsigned id, const char *p,
+	    size_t n);
 int	record_end(struct buf *out, unsigned id);
 
 /* The same on stderr: a line for the web server's log. */
-int	record_error(struct buf *out, unsigned id, const char *p, size_t n);
+int	record_error(struct buf *out, size_t *open, unsigned id, const char *p,
+	    size_t n);
 
 /* ---- the web server's side ---- */
 

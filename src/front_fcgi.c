@@ -45,6 +45,7 @@ struct conn {
 	struct sink		 sink;
 	struct buf		 out;		/* bytes for the web server */
 	size_t			 out_at;	/* of them written */
+	size_t			 open;		/* a record that may grow */
 	bool			 ended;		/* the answer is in out */
 	bool			 whole;
 	bool			 full;		/* the relay waits for room */
@@ -105,7 +106,7 @@ sink_put(struct sink *s, const char *p, size_t n)
 {
 	struct conn *c = OWNER(s, struct conn, sink);
 
-	(void)record_output(&c->out, c->walk.id, p, n);
+	(void)record_output(&c->out, &c->open, c->walk.id, p, n);
 	loop_post(c->f->loop, &c->flush);
 	c->full = c->out.len - c->out_at > FRONT_FULL;
 	return c->full;
@@ -204,6 +205,7 @@ give(struct conn *c)
 		return -1;
 	if (n > 0) {
 		c->out_at += (size_t)n;
+		c->open = RECORD_NONE;
 		loop_timer_cancel(c->f->loop, &c->timer);
 	}
 	return 0;
@@ -454,13 +456,9 @@ conn_new(struct front *f, int fd)
 		close(fd);
 		return;
 	}
-	c->f = f;
-	c->io.fd = fd;
-	c->io.ready = on_ready;
-	c->sink.put = sink_put;
-	c->sink.end = sink_end;
-	c->flush.run = on_flush;
-	c->timer.fire = on_deadline;
+	*c = (struct conn){ .f = f, .io = { .fd = fd, .ready = on_ready },
+	    .sink = { sink_put, sink_end }, .open = RECORD_NONE,
+	    .flush.run = on_flush, .timer.fire = on_deadline };
 	buf_init(&c->in, f->cfg->max_body + f->cfg->max_body / 8 + 256 * 1024);
 	buf_init(&c->out, FRONT_OUT);
 	record_start(&c->walk, f->cfg->max_body);
@@ -563,7 +561,7 @@ front_fcgi_log(void *arg, const char *p, size_t n)
 
 	for (struct conn *c = f->conns; c != NULL; c = c->next) {
 		if (c->state != BUSY || c->ended ||
-		    record_error(&c->out, c->walk.id, p, n) != 0)
+		    record_error(&c->out, &c->open, c->walk.id, p, n) != 0)
 			continue;
 		loop_post(f->loop, &c->flush);
 		return true;

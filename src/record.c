@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include <string.h>
+#include <sys/types.h>
 
 #include "buf.h"
 
@@ -198,27 +199,60 @@ put(struct buf *out, unsigned type, unsigned id, const char *p, size_t n)
 	return buf_put(out, p, n);
 }
 
-static int
-stream(struct buf *out, unsigned type, unsigned id, const char *p, size_t n)
+/* Put as much of p[0..n) into the record at `at` of out, its last, as it takes.
+ * How much, or -1. */
+static ssize_t
+extend(struct buf *out, size_t at, const char *p, size_t n)
 {
+	size_t len = out->len - at - HEADER, k = MOST - len;
+
+	if (k > n)
+		k = n;
+	if (buf_put(out, p, k) != 0)
+		return -1;
+	len += k;
+	out->data[at + 4] = (char)(len >> 8);
+	out->data[at + 5] = (char)len;
+	return (ssize_t)k;
+}
+
+static int
+stream(struct buf *out, size_t *open, unsigned type, unsigned id,
+    const char *p, size_t n)
+{
+	size_t at;
+
 	for (size_t k; n > 0; p += k, n -= k) {
 		k = n < MOST ? n : MOST;
+		at = out->len;
 		if (put(out, type, id, p, k) != 0)
 			return -1;
+		*open = at;
 	}
 	return 0;
 }
 
+/* What comes in pieces between two flushes is one record: the web server takes
+ * each by itself, too. */
 int
-record_output(struct buf *out, unsigned id, const char *p, size_t n)
+record_output(struct buf *out, size_t *open, unsigned id, const char *p,
+    size_t n)
 {
-	return stream(out, STDOUT, id, p, n);
+	ssize_t k = 0;
+
+	if (*open != RECORD_NONE && (k = extend(out, *open, p, n)) < 0)
+		return -1;
+	return stream(out, open, STDOUT, id, p + k, n - (size_t)k);
 }
 
 int
-record_error(struct buf *out, unsigned id, const char *p, size_t n)
+record_error(struct buf *out, size_t *open, unsigned id, const char *p,
+    size_t n)
 {
-	return stream(out, STDERR, id, p, n);
+	size_t none;
+
+	*open = RECORD_NONE;		/* it is not the last any more */
+	return stream(out, &none, STDERR, id, p, n);
 }
 
 int
@@ -286,14 +320,15 @@ record_request(struct buf *out, char *const *envp, const char *body, size_t n)
 {
 	static const char begin[HEADER] = { 0, RESPONDER };
 	struct buf params;
+	size_t any;
 	int rc = -1;
 
 	buf_init(&params, RECORD_PARAMS);
 	if (put_variables(&params, envp) == 0 &&
 	    put(out, BEGIN_REQUEST, ID, begin, sizeof(begin)) == 0 &&
-	    stream(out, PARAMS, ID, params.data, params.len) == 0 &&
+	    stream(out, &any, PARAMS, ID, params.data, params.len) == 0 &&
 	    put(out, PARAMS, ID, "", 0) == 0)
-		rc = stream(out, STDIN, ID, body, n);
+		rc = stream(out, &any, STDIN, ID, body, n);
 	buf_release(&params);
 	return rc;
 }

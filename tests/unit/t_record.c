@@ -289,13 +289,14 @@ an_answer_is_records_that_end(void **state)
 	static char text[100000];
 	struct buf out;
 	const unsigned char *p;
-	size_t content = 0, at = 0;
+	size_t content = 0, at = 0, open = RECORD_NONE;
 	int last = 0;
 
 	(void)state;
 	buf_init(&out, 1 << 20);
 	memset(text, 'y', sizeof(text));
-	assert_int_equal(record_output(&out, 258, text, sizeof(text)), 0);
+	assert_int_equal(record_output(&out, &open, 258, text,
+	    sizeof(text)), 0);
 	assert_int_equal(record_end(&out, 258), 0);
 	for (p = (unsigned char *)out.data; at < out.len;) {
 		size_t n = (size_t)(p[at + 4] << 8 | p[at + 5]);
@@ -313,7 +314,56 @@ an_answer_is_records_that_end(void **state)
 	assert_int_equal(p[at - 16 - 7], STDOUT);
 	buf_release(&out);
 	buf_init(&out, 4);
-	assert_int_equal(record_output(&out, 1, "x", 1), -1);
+	open = RECORD_NONE;
+	assert_int_equal(record_output(&out, &open, 1, "x", 1), -1);
+	buf_release(&out);
+}
+
+/* In pieces of any size it is what it would be in one, until something of it
+ * was sent. */
+static void
+pieces_grow_one_record(void **state)
+{
+	static char text[150000];
+	struct buf one, out;
+	size_t open = RECORD_NONE, at, k, step;
+
+	(void)state;
+	for (at = 0; at < sizeof(text); at++)
+		text[at] = (char)(at * 7);
+	buf_init(&one, 1 << 20);
+	buf_init(&out, 1 << 20);
+	assert_int_equal(record_output(&one, &open, 1, text, sizeof(text)), 0);
+	for (step = 1; step < 100000; step = step * 3 + 1) {
+		buf_clear(&out);
+		open = RECORD_NONE;
+		for (at = 0; at < sizeof(text); at += k) {
+			k = sizeof(text) - at < step ? sizeof(text) - at : step;
+			assert_int_equal(record_output(&out, &open, 1,
+			    text + at, k), 0);
+		}
+		assert_int_equal(record_output(&out, &open, 1, text, 0), 0);
+		assert_int_equal(out.len, one.len);
+		assert_memory_equal(out.data, one.data, one.len);
+	}
+	buf_clear(&out);
+	open = RECORD_NONE;
+	assert_int_equal(record_output(&out, &open, 1, "ab", 2), 0);
+	assert_int_equal(open, 0);
+	open = RECORD_NONE;
+	assert_int_equal(record_output(&out, &open, 1, "c", 1), 0);
+	assert_int_equal(out.len, 2 * HEADER + 3);
+	assert_int_equal(out.data[5], 2);
+	assert_int_equal(open, HEADER + 2);
+	buf_release(&one);
+	buf_release(&out);
+	/* full: nothing is lost of what was there */
+	buf_init(&out, HEADER + 2);
+	open = RECORD_NONE;
+	assert_int_equal(record_output(&out, &open, 1, "ab", 2), 0);
+	assert_int_equal(record_output(&out, &open, 1, "c", 1), -1);
+	assert_int_equal(out.len, HEADER + 2);
+	assert_int_equal(out.data[5], 2);
 	buf_release(&out);
 }
 
@@ -402,6 +452,7 @@ an_answer_is_read_in_any_pieces(void **state)
 {
 	static char body[70000];
 	struct buf in, text, err;
+	size_t open = RECORD_NONE;
 	int hellos;
 
 	(void)state;
@@ -410,10 +461,11 @@ an_answer_is_read_in_any_pieces(void **state)
 	buf_init(&err, 1 << 20);
 	memset(body, 'z', sizeof(body));
 	(void)buf_put(&in, record_hello, RECORD_HELLO_LEN);
-	(void)record_output(&in, 1, "Status: 200\r\n\r\n", 15);
-	(void)record_error(&in, 1, "a line\n", 7);
+	(void)record_output(&in, &open, 1, "Status: 200\r\n\r\n", 15);
+	(void)record_error(&in, &open, 1, "a line\n", 7);
 	(void)buf_put(&in, "\1\6\0\1\0\1\3\0Qpad", 12);	/* padded */
-	(void)record_output(&in, 1, body, sizeof(body));
+	assert_int_equal(open, RECORD_NONE);
+	(void)record_output(&in, &open, 1, body, sizeof(body));
 	(void)record_end(&in, 1);
 	for (size_t step = 1; step < 100000; step = step * 3 + 1) {
 		buf_clear(&text);
@@ -472,6 +524,7 @@ main(void)
 		cmocka_unit_test(a_long_variable_has_a_length_of_four_bytes),
 		cmocka_unit_test(an_answer_is_read_in_any_pieces),
 		cmocka_unit_test(what_no_responder_answers_is_broken),
+		cmocka_unit_test(pieces_grow_one_record),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
