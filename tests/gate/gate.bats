@@ -186,3 +186,19 @@ within()
 	gate_instructions 100
 	within $((640000 * 105 / 100)) "instructions for a stream"
 }
+
+rss()
+{
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"
+}
+
+# It only waits: what the loader read of thirty libraries is given back.
+@test "gate: the supervisor weighs less than a worker at rest" {
+	gate_config
+	gate_body 2000
+	nginx_start keep
+	gate_ask 1
+	echo "# supervisor $(rss "$RELEVO_PID") kB, worker" \
+	    "$(rss "$(gate_worker)") kB"
+	(($(rss "$RELEVO_PID") * 3 < $(rss "$(gate_worker)") * 2))
+}
