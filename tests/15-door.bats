@@ -129,8 +129,8 @@ ten_wrong()
 		echo 'header = "X-Api-Key: rlv-x"'
 		echo 'output = /dev/null'
 		echo "interface = 127.0.$((i / 100 + 1)).$((i % 100 + 1))"
-	done >"$DIR/many"
-	curl -sS -m 30 -K "$DIR/many"
+	done >"$DIR/many.conf"
+	curl -sS -m 30 -K "$DIR/many.conf"
 	[[ $(stat -c %s "$DIR/state") == "$size" ]]
 	"$RELEVO" --config "$DIR/relevo.conf" state verify
 }
@@ -317,10 +317,10 @@ no()
 	    extra_headers: {\"X-A\": \"b\"}, proxy: \"$MOCK_URL\""
 	http_status 200
 	[[ $(mock_stats .total) == 1 ]]
-	mock_last m1 | sed '/^\r$/q' | tr -d '\r' >"$DIR/sent"
-	head -n 1 "$DIR/sent" | grep -qx 'POST /p1/v1/chat/completions HTTP/1.1'
-	grep -qx 'Authorization: Bearer test-key-p1' "$DIR/sent"
-	run ! grep -qi 'stolen\|x-a:\|evil' "$DIR/sent"
+	mock_last m1 | sed '/^\r$/q' | tr -d '\r' >"$DIR/mock.sent"
+	head -n 1 "$DIR/mock.sent" | grep -qx 'POST /p1/v1/chat/completions HTTP/1.1'
+	grep -qx 'Authorization: Bearer test-key-p1' "$DIR/mock.sent"
+	run ! grep -qi 'stolen\|x-a:\|evil' "$DIR/mock.sent"
 	ask "$MOCK_URL/evil/v1"
 	refused 404 model_not_found model
 	[[ $(mock_stats .total) == 1 ]]

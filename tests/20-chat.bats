@@ -243,13 +243,13 @@ $(cat "$DIR/seen")"
 
 @test "upstream: our key goes out, the client's token and headers do not" {
 	lighttpd_start fcgi
-	ask m1 '' -H 'Authorization: Bearer client-secret-1' \
+	ask m1 '' -H 'Authorization: Bearer rlv-client-secret-1' \
 	    -H 'Cookie: a=b' -H 'X-Forwarded-For: 1.2.3.4'
 	http_status 200
-	mock_last m1 >"$DIR/seen"
-	grep -qi '^Authorization: Bearer test-key-p1' "$DIR/seen"
-	grep -qi '^Content-Type: application/json' "$DIR/seen"
-	run ! grep -qiE 'client-secret|^cookie|forwarded|^expect' "$DIR/seen"
+	mock_last m1 >"$DIR/mock.seen"
+	grep -qi '^Authorization: Bearer test-key-p1' "$DIR/mock.seen"
+	grep -qi '^Content-Type: application/json' "$DIR/mock.seen"
+	run ! grep -qiE 'client-secret|^cookie|forwarded|^expect' "$DIR/mock.seen"
 }
 
 # -- As it is made ------------------------------------------------------------

@@ -171,7 +171,7 @@ up()
 @test "rotation: keys of a pool take turns too" {
 	{
 		config_mock p1 m1
-	} | sed 's/test-key-p1/pool-key-aaaa, pool-key-bbbb/' | config_write
+	} | sed 's/test-key-p1/test-key-aaaa, test-key-bbbb/' | config_write
 	lighttpd_start fcgi
 	volley 6
 	[[ $(mock_log | jq -r .key | sort | uniq -c | tr -s ' \n' ' ') == \

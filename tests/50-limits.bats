@@ -108,8 +108,8 @@ codes()
 }
 
 @test "keys: each key of a pool has the limit for itself" {
-	config_mock p1 m1 | sed 's/test-key-p1/pool-key-aaaa, pool-key-bbbb/
-	    /pool-key/a\
+	config_mock p1 m1 | sed 's/test-key-p1/test-key-aaaa, test-key-bbbb/
+	    /test-key-aaaa/a\
 	key-rpm = 4' | config_write
 	lighttpd_start fcgi
 	volley 20 m1 -H 'X-Relevo-Max-Wait: 0'

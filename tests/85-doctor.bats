@@ -149,11 +149,11 @@ config_one()
 
 @test "doctor: a url that is right: routes, header, files, stream" {
 	config_one 'access = token'
-	"$RELEVO" client new bot >"$DIR/new"
-	sed -n '/client bot/,$p' "$DIR/new" >>"$CONF"
+	"$RELEVO" client new bot >"$DIR/new.conf"
+	sed -n '/client bot/,$p' "$DIR/new.conf" >>"$CONF"
 	mock_script m1 tokens=40,pace=20
 	lighttpd_start fcgi
-	RELEVO_TOKEN=$(grep -o 'rlv-[^ ]*' "$DIR/new") doctor "$URL/"
+	RELEVO_TOKEN=$(grep -o 'rlv-[^ ]*' "$DIR/new.conf") doctor "$URL/"
 	finds ok url 'is relevo'
 	finds ok authorization 'arrives'
 	finds ok 'private files' 'not to be had'

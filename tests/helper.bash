@@ -122,19 +122,31 @@ strays()
 	done
 }
 
+# How the programs under test were started, as `ps` shows it to everybody.
+command_lines()
+{
+	local pid
+
+	for pid in $(strays) $(sed -n 's/^\(relevo\|web\) //p' "$DIR/pids"); do
+		{ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null || true
+	done
+}
+
 no_strays()
 {
 	[[ -z $(strays) ]]
 }
 
-# The end of a test, for teardown. Fails it when something did not stop, or
-# when relevo wrote what it should not; STDERR_ALLOW is a regular expression
-# of lines that the test expects.
+# The end of a test, for teardown. Fails it when something did not stop, when
+# relevo wrote what it should not (STDERR_ALLOW is a regular expression of lines
+# that the test expects), or when a key or token is in anything it left: logs,
+# state, temporary files, cores, answers, command lines (canary.sh).
 stop_all()
 {
 	local bad=0 name pid
 
 	[[ -n ${DIR:-} && -d $DIR ]] || return 0
+	command_lines >"$DIR/cmdline"
 	for pid in $(cat "$DIR"/*.stream 2>/dev/null); do
 		kill -TERM "$pid" 2>/dev/null || true
 	done
@@ -149,6 +161,7 @@ stop_all()
 		bad=1
 	fi
 	stderr_clean "${STDERR_ALLOW:-}" || bad=1
+	sh "$ROOT/tests/canary.sh" "$DIR" || bad=1
 	if ((bad)) || [[ -z ${BATS_TEST_COMPLETED:-} ]]; then
 		tail -n 20 "$DIR"/*.err 2>/dev/null
 	fi
@@ -307,8 +320,8 @@ config_mock()
 # -- Asking -----------------------------------------------------------------
 
 # req METHOD PATH [CURL OPTIONS]: sets http_code, output and status (curl's);
-# the head is in $DIR/head, the exact body in $DIR/body. A PATH that has a
-# scheme is a whole URL.
+# the head is in $DIR/head, the exact body in $DIR/body, both of every req in
+# $DIR/heard, for the canary. A PATH that has a scheme is a whole URL.
 req()
 {
 	local method=$1 target=$2
@@ -322,6 +335,7 @@ req()
 	    -D "$DIR/head" -w '%{http_code}' "$@" "$target" \
 	    2>"$DIR/curl.txt") || status=$?
 	output=$(tr -d '\0' <"$DIR/body")
+	cat "$DIR/head" "$DIR/body" >>"$DIR/heard"
 }
 
 # chat_body MODEL [MEMBERS]: a question; MEMBERS such as '"stream":true'.

@@ -116,6 +116,10 @@ export async function open(server, { path = '/', theme = 'light', lang = 'en-US'
 		    new URL(r.url()).origin !== server.url)
 			tell(`request to ${r.url()}`);
 	});
+	page.on('response', async (r) => {
+		if (/test-key-/.test(await r.text().catch(() => '')))
+			tell(`a provider's key in ${r.url()}`);
+	});
 	await page.exposeBinding('__tell', (_, text) => tell(text));
 	await page.addInitScript(([name]) => {
 		document.addEventListener('securitypolicyviolation', (e) =>

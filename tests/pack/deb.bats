@@ -74,7 +74,7 @@ teardown()
 	    skip "needs root and a mount namespace: NOT TESTED here"
 	mock_start
 	cp "$DEB" "$DIR/relevo.deb"
-	config_mock p1 m1 >"$DIR/models"
+	config_mock p1 m1 >"$DIR/models.conf"
 	run unshare -m sh "$ROOT/tests/pack/installed.sh" "$DIR"
 	echo "$output"
 	[[ $status == 0 && ${lines[-1]} == purged ]]

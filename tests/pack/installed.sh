@@ -44,11 +44,11 @@ $as check >"$dir/check" 2>&1 && die 'served without a client'
 grep -q 'relevo client new' "$dir/check"
 
 # ---- used, by what an administrator would do
-relevo client new me | tee "$dir/told" | sed -n '/^ *client me/,$p' \
+relevo client new me | tee "$dir/told.conf" | sed -n '/^ *client me/,$p' \
     >>/etc/relevo/relevo.conf
-sed 's/"test-key-p1"/${MINE_API_KEY}/' "$dir/models" >>/etc/relevo/relevo.conf
+sed 's/"test-key-p1"/${MINE_API_KEY}/' "$dir/models.conf" >>/etc/relevo/relevo.conf
 echo 'MINE_API_KEY=test-key-p1' >>/etc/relevo/.env
-token=$(grep -o 'rlv-[^ ]*' "$dir/told")
+token=$(grep -o 'rlv-[^ ]*' "$dir/told.conf")
 $as check
 out=$(echo '{"model":"m1","messages":[{"role":"user","content":"hi"}]}' |
     GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 
 const child = spawn('bash',
 	[fileURLToPath(new URL('serve.bash', import.meta.url))],
@@ -120,6 +121,7 @@ export async function failure(promise) {
 	try {
 		value = await promise;
 	} catch (e) {
+		assert.doesNotMatch(inspect(e, { depth: 9 }), /test-key-/);
 		return e;
 	}
 	assert.fail(`no error but ${JSON.stringify(value)}`);
