@@ -20,12 +20,14 @@ void	log_level(enum log_level level);
  * whether it took the line, else stderr gets it. NULL: stderr again. */
 void	log_to(bool (*put)(void *arg, const char *p, size_t n), void *arg);
 
-/* Remember a text that must never appear in a line: a key, a token. Copied.
- * Shorter than 8 bytes is refused (-1): it would blank out ordinary words. */
+/* Remember a text that must never appear in a line, nor percent-encoded: a key,
+ * a token. Copied. Shorter than 8 bytes is refused (-1): it would blank out
+ * ordinary words. */
 int	log_secret(const char *secret);
 
-/* Replace every secret in p[0..n) by '*' of the same length, in place. For
- * text of others (an upstream's message) on its way to a client. */
+/* Replace every secret in p[0..n) by '*' of the same length, in place; also 8
+ * bytes or more of one that the end cuts off. For text of others (an upstream's
+ * message) on its way to a client. */
 void	log_redact(char *p, size_t n);
 
 /* A line for the operator: {"time","level","event","message"}. event is a

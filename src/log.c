@@ -1,5 +1,6 @@
 #include "log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -48,15 +49,13 @@ log_to(bool (*put)(void *arg, const char *p, size_t n), void *arg)
 	taker_arg = arg;
 }
 
-int
-log_secret(const char *secret)
+static int
+remember(const char *secret, size_t len)
 {
-	size_t i, len = strlen(secret);
 	struct secret *more;
 	char *copy;
+	size_t i;
 
-	if (len < SECRET_MIN)
-		return -1;
 	for (i = 0; i < secret_count; i++)
 		if (text_is(secret, len, secrets[i].text))
 			return 0;
@@ -74,16 +73,52 @@ log_secret(const char *secret)
 	return 0;
 }
 
-/* The longest secret that stands at p, or 0. */
+/* As it stands in a URL (RFC 3986 2.1), which a message may quote. */
+static int
+remember_coded(const char *secret, bool lower)
+{
+	size_t len = strlen(secret);
+	struct buf b;
+	int rc;
+
+	buf_init(&b, 3 * len);
+	for (; *secret != '\0'; secret++)
+		if (isalnum((unsigned char)*secret) ||
+		    strchr("-._~", *secret) != NULL)
+			(void)buf_put(&b, secret, 1);
+		else
+			(void)buf_printf(&b, lower ? "%%%02x" : "%%%02X",
+			    (unsigned char)*secret);
+	rc = b.failed ? -1 : remember(buf_str(&b), b.len);
+	buf_release(&b);
+	return rc;
+}
+
+int
+log_secret(const char *secret)
+{
+	size_t len = strlen(secret);
+
+	if (len < SECRET_MIN || remember(secret, len) < 0 ||
+	    remember_coded(secret, false) < 0)
+		return -1;
+	return remember_coded(secret, true);
+}
+
+/* The longest secret that stands at p, or 0. One that the end of the text cuts
+ * off counts from SECRET_MIN bytes on: a message of others that was cut to fit
+ * may end inside a key. */
 static size_t
 secret_at(const char *p, size_t n)
 {
-	size_t i, longest = 0;
+	size_t i, len, longest = 0;
 
-	for (i = 0; i < secret_count; i++)
-		if (secrets[i].len > longest && secrets[i].len <= n &&
-		    memcmp(p, secrets[i].text, secrets[i].len) == 0)
-			longest = secrets[i].len;
+	for (i = 0; i < secret_count; i++) {
+		len = secrets[i].len < n ? secrets[i].len : n;
+		if (len > longest && len >= SECRET_MIN &&
+		    memcmp(p, secrets[i].text, len) == 0)
+			longest = len;
+	}
 	return longest;
 }
 

@@ -215,6 +215,34 @@ overlapping_secrets_all_go(void **state)
 }
 
 static void
+a_secret_cut_by_the_end_goes_too(void **state)
+{
+	char text[] = "bad key gsk_abcdefg", less[] = "bad key gsk_abc",
+	    inside[] = "gsk_abcdefg is no key";
+
+	(void)state;
+	log_secret("gsk_abcdefgh");
+	log_redact(text, strlen(text));
+	assert_string_equal(text, "bad key ***********");
+	log_redact(less, strlen(less));
+	assert_string_equal(less, "bad key gsk_abc");
+	log_redact(inside, strlen(inside));
+	assert_string_equal(inside, "gsk_abcdefg is no key");
+}
+
+static void
+a_secret_is_found_in_a_url(void **state)
+{
+	char text[] = "/x?k=ab%2Fcd%2B12%3D%3D&k=ab%2fcd%2b12%3d%3d ab/cd+12==";
+
+	(void)state;
+	log_secret("ab/cd+12==");
+	log_redact(text, strlen(text));
+	assert_string_equal(text, "/x?k=******************&k="
+	    "****************** **********");
+}
+
+static void
 a_secret_is_copied_and_may_need_escapes(void **state)
 {
 	char secret[] = "pass\"word\\\n";
@@ -271,6 +299,8 @@ main(void)
 		LOG_TEST(secrets_are_blanked),
 		LOG_TEST(a_secret_at_the_cut_is_blanked),
 		LOG_TEST(overlapping_secrets_all_go),
+		LOG_TEST(a_secret_cut_by_the_end_goes_too),
+		LOG_TEST(a_secret_is_found_in_a_url),
 		LOG_TEST(a_secret_is_copied_and_may_need_escapes),
 		LOG_TEST(a_taker_gets_whole_lines_and_stderr_what_it_refuses),
 	};
