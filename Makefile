@@ -110,7 +110,9 @@ bench: deps-check
 	    CFLAGS="$(CFLAGS)" sh tests/bench/run.sh
 
 # The long proofs, some ten minutes and then the fuzzers, 10 million runs each.
-prove: deps-prove all mock $(BUILD)/kill/cut $(BUILD)/kill/power $(BUILD)/kill/kill fuzz-build
+prove: deps-prove all mock $(BUILD)/kill/cut $(BUILD)/kill/power $(BUILD)/kill/kill \
+    $(BUILD)/prove/timing fuzz-build
+	$(BUILD)/prove/timing
 	@$(MAKE) --no-print-directory SAN=address,undefined all mock \
 	    build/san/prove/relevo build/san/prove/faults
 	BUILD=build/san bash tests/prove/faults.sh

@@ -3,8 +3,22 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sodium.h>
 
+/* How many hashes were compared, by the function that takes always as long. */
+static int compared;
+
+static int
+counted(const void *a, const void *b, size_t n)
+{
+	compared++;
+	assert_int_equal(n, 32);
+	return sodium_memcmp(a, b, n);
+}
+
+#define sodium_memcmp counted
 #include "../../src/client.c"
+#undef sodium_memcmp
 
 static struct config_client clients[2];
 static const struct config token_only = { .clients = clients, .nclients = 2 };
@@ -51,6 +65,35 @@ an_expired_token_is_none(void **state)
 	assert_int_equal(admit(&token_only, "rlv-two", 1000, &c), -1);
 	assert_int_equal(admit(&open_to_all, "rlv-two", 1000, &c), 0);
 	assert_true(c == LEDGER_NOBODY);
+}
+
+/* So that an answer tells nobody how near he was: the same words, and all of
+ * the hashes compared. (The time itself: tests/prove/timing.c.) */
+static void
+unknown_shortened_and_expired_are_told_alike(void **state)
+{
+	static const char *const wrong[] = { "x", "rlv-two", "rlv-tw",
+	    "rlv-one ", "RLV-ONE" };
+	struct fault f, first = { .code = FAULT_NONE };
+	size_t i, client;
+
+	(void)state;
+	for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		struct http h = { .token = wrong[i], .auth_header = true };
+
+		compared = 0;
+		assert_int_equal(client_admit(&token_only, &h, 1000, &client,
+		    &f), -1);
+		assert_int_equal(compared, 2);
+		if (i == 0)
+			first = f;
+		assert_int_equal(f.code, first.code);
+		assert_int_equal(f.status, 401);
+		assert_string_equal(f.message, first.message);
+	}
+	compared = 0;
+	assert_int_equal(admit(&token_only, "rlv-one", 1, &client), 0);
+	assert_int_equal(compared, 2);
 }
 
 static void
@@ -157,6 +200,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_very_token_opens),
 		cmocka_unit_test(an_expired_token_is_none),
+		cmocka_unit_test(unknown_shortened_and_expired_are_told_alike),
 		cmocka_unit_test(open_access_still_knows_its_clients),
 		cmocka_unit_test(a_new_token_fits_its_hash),
 		cmocka_unit_test(an_address_is_its_network),
