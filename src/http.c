@@ -533,6 +533,7 @@ http_cors(struct buf *out, const struct http *h, char *const *origins)
 	if (h->method != HTTP_OPTIONS || h->cors_method == NULL) {
 		http_header(out, "Access-Control-Expose-Headers",
 		    "ETag, X-Request-Id, Retry-After, Retry-After-Ms, "
+		    "X-Should-Retry, "
 		    "X-Relevo-Provider, X-Relevo-Model, X-Relevo-Attempts, "
 		    "X-RateLimit-Limit-Requests, "
 		    "X-RateLimit-Remaining-Requests, "

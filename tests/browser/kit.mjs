@@ -21,10 +21,12 @@ mkdirSync(OUT, { recursive: true });
 
 const servers = [];
 
-/** serve.bash in a mode, until close(): { url, mock, token }. */
-export async function serve(mode = '') {
+/** serve.bash in a mode, until close(): { url, mock, token }. env: variables
+ * for it. */
+export async function serve(mode = '', env = {}) {
 	const child = spawn('bash', [here('serve.bash'), mode],
-		{ stdio: ['pipe', 'pipe', 'inherit'] });
+		{ stdio: ['pipe', 'pipe', 'inherit'],
+			env: { ...process.env, ...env } });
 	const ended = new Promise((done) => child.on('exit', done));
 
 	servers.push({ child, ended });

@@ -20,7 +20,7 @@ if [ "$(cat node_modules/.lock 2>/dev/null)" != "$lock" ]; then
 	    { echo 'not ok - playwright-core and axe-core'; exit 1; }
 	echo "$lock" >node_modules/.lock
 fi
-for t in chat render board; do
+for t in chat render board cors; do
 	node --test-reporter=tap $t.mjs || bad=1
 done
 exit $bad

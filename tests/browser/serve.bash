@@ -6,7 +6,8 @@
 #
 #	serve.bash		providers that are the mock
 #	serve.bash demo		no provider at all
-#	serve.bash token	as the first, but it asks for a token, and says which
+#	serve.bash token	as the first, but it asks for a token, and says
+#				which; ORIGINS names an origin that may read
 #
 # The page comes with the headers of conf/lighttpd.conf.
 
@@ -45,11 +46,14 @@ config()
 		can = {tools, vision, reasoning}
 		context = 1048576'
 	model gemini/rare 'rpm = 2'
+	[[ -z ${ORIGINS:-} ]] || model gemini/once 'rpd = 1'
 	# A model that broke off is not asked again for a while: one each.
 	for p in light dark left; do
 		config_mock "cut$p" "$p"
 	done
 	printf 'route {\n\tmax-wait = 0s\n}\n'
+	printf 'alias broken {\n\tmodels = {%s, %s}\n}\n' \
+	    '"cutlight/light"' '"cutdark/dark"'
 	printf 'alias duo {\n\tmodels = {"groq/llama", "cerebras/gpt-oss"}\n}\n'
 	[[ $1 != token ]] || printf 'client page {\n\ttoken = "%s"\n}\n' "$2"
 }
@@ -75,7 +79,8 @@ main()
 		    return 1
 		token=$(grep -o 'rlv-[A-Za-z0-9_-]*' <<<"$made")
 		config token "$(grep -o 'blake2b:[0-9a-f]*' <<<"$made")" |
-		    config_write 'access = token'
+		    config_write "access = token${ORIGINS:+
+	allowed-origins = {\"$ORIGINS\"\}}"
 	else
 		config open | config_write
 	fi
