@@ -73,7 +73,7 @@ part 'what a request costs' bats --tap tests/gate
 check 'the simulated day builds' $MAKE $jobs build/sim/day
 check 'a simulated day: no late 429, nothing left unused' build/sim/day
 check 'the fuzz targets build' $MAKE $jobs fuzz-build
-part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-10}"
+part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-30}"
 part 'the fault matrix' node tests/matrix/run.mjs
 # Meanwhile: the two next parts are mostly waiting.
 { bats --tap tests/pack; echo "status $?"; } >"$later" 2>&1 &

@@ -2,7 +2,7 @@
 # Packages: clang-14 libclang-rt-14-dev.
 
 FUZZ_CC		?= $(firstword $(shell command -v clang-14 clang) clang)
-FUZZ_SECONDS	?= 10
+FUZZ_SECONDS	?= 30
 FUZZ_DIR	= $(BUILD)/fuzz
 FUZZ_FLAGS	= $(STD) -g -O2 -fno-omit-frame-pointer \
 		  -fsanitize=address,undefined -fno-sanitize-recover=all \

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Run the fuzz targets that were built (make fuzz-build), two at a time. TAP.
+# Run the fuzz targets that were built (make fuzz-build), one on each processor.
+# TAP.
 #
-#	run.sh [SECONDS [RUNS [NAME...]]]	10 s each; RUNS 0: no bound
+#	run.sh [SECONDS [RUNS [NAME...]]]	30 s each; RUNS 0: no bound
 #
 # Each starts from a scratch copy of tests/fuzz/corpus/NAME, so a run never
 # changes the seeds. What fails is kept as BUILD/fuzz/crash/NAME-*, to be
@@ -54,7 +55,7 @@ if [ "${1-}" = -one ]; then
 	exit 0
 fi
 
-seconds=${1:-10}
+seconds=${1:-30}
 runs=${2:-0}
 [ $# -le 2 ] && set -- || shift 2
 [ $# -gt 0 ] ||
@@ -62,7 +63,7 @@ runs=${2:-0}
 mkdir -p "$dir/work"
 export BUILD
 printf '%s\n' "$@" |
-    xargs -P "${FUZZ_JOBS:-2}" -n 1 sh tests/fuzz/run.sh -one "$seconds" "$runs"
+    xargs -P "${FUZZ_JOBS:-$(nproc)}" -n 1 sh tests/fuzz/run.sh -one "$seconds" "$runs"
 for name; do
 	cat "$dir/work/$name.tap"
 done | awk '
