@@ -92,6 +92,9 @@ part 'end to end' bats --tap tests
 wait
 part 'end to end (sanitizers)' told "$later"
 
+check 'no key and no token in what all of that printed' \
+    sh tests/canary.sh "$all"
+
 passed=$(grep -c '^ok' "$all")
 failed=$(grep -c '^not ok' "$all")
 skipped=$(grep -c '^ok.*# skip' "$all")
