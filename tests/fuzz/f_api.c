@@ -249,7 +249,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	    i += strlen(copy + i) + 1)
 		envp[count++] = copy + i;
 	envp[count] = NULL;
-	(void)http_read(&h, envp, &rq.fault);
+	(void)http_read(&h, envp, NULL, &rq.fault);
 	if (i + 1 < n - 1) {
 		rq.len = n - 1 - (i + 1);
 		rq.body = malloc(rq.len + 1);
