@@ -1,0 +1,57 @@
+#!/bin/sh
+# `make prove`: the long proofs one after the other, and at the end a table of
+# what each one said. PROVE_FUZZ is the most seconds that a fuzz target has for
+# its 10 million runs; the table says how many it made. Status 1 if a proof
+# failed; the whole output is kept in build/prove/log.
+set -u
+cd "$(dirname "$0")/../.."
+build=${BUILD:-build}
+log=$build/prove/log
+table=$build/prove/table
+mkdir -p "$build/prove"
+: >"$log"
+: >"$table"
+bad=0
+
+# proof NAME SAYS COMMAND...: SAYS is a sed script that finds, in the output,
+# the line for the table.
+proof()
+{
+	name=$1 says=$2
+	shift 2
+	echo "## $name"
+	start=$(date +%s)
+	"$@" >"$log.one" 2>&1
+	status=$?
+	cat "$log.one" >>"$log"
+	[ "$status" = 0 ] || {
+		bad=1
+		tail -n 40 "$log.one"
+	}
+	sed -n "$says" "$log.one" | tail -n "${LINES_MOST:-1}" |
+	    while read -r line; do
+		printf '| %s | %s | %s s | %s |\n' "$name" "$line" \
+		    "$(($(date +%s) - start))" \
+		    "$([ "$status" = 0 ] && echo yes || echo NO)"
+	done | tee -a "$table"
+}
+
+proof 'cut at every store' '$p' "$build/kill/cut"
+proof '20,000 power cuts' '$p' "$build/kill/power" 20000
+proof '10,000 kills' '$p' "$build/kill/kill" 10000
+proof 'every call fails once' 's/^ok - every call fails once: //p' \
+    env BUILD=build/san bash tests/prove/faults.sh
+LINES_MOST=40 proof 'streams, a million requests, a day' \
+    's/^ok [0-9]* soak: //p' bats --tap tests/prove/soak.bats
+proof 'the time of a refusal' '$p' "$build/prove/timing"
+LINES_MOST=40 proof 'fuzzing' 's/^ok [0-9]* - //p' \
+    env BUILD="$build" sh tests/fuzz/run.sh "${PROVE_FUZZ:-300}" 10000000
+
+echo
+echo "$(date -u +%F), $(nproc) processors," \
+    "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)," \
+    "Linux $(uname -r | cut -d. -f1,2)"
+echo '| proof | what it said | time | held |'
+echo '|---|---|---|---|'
+cat "$table"
+exit "$bad"
