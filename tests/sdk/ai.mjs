@@ -9,7 +9,7 @@ import { five, model } from './kit.mjs';
 import { vercel } from './speak.mjs';
 
 /* It does not know x-should-retry: three requests, whatever we say. */
-const patience = { patience: 'asked three times', asks: 3, asks503: 3 };
+const patience = { patience: 'asked three times', asks: 3 };
 
 const compatible = { ...vercel((o) => createOpenAICompatible({ ...o,
 	name: 'relevo', includeUsage: true, supportsStructuredOutputs: true })),

@@ -12,7 +12,7 @@ const path = '/v1/chat/completions';
 const told = /^Connection error/;
 const sdk = { ...openaiLike(Cerebras, '', { warmTCPConnection: false }),
 	bad: { max_tokens: -1 }, told,
-	day: 'day3', patience: 'asked once', asks: 1, asks503: 1 };
+	day: 'day3', patience: 'asked once', asks: 1 };
 
 cases('cerebras', sdk, path);
 

@@ -8,7 +8,7 @@ import { openaiLike } from './speak.mjs';
 
 const path = '/openai/v1/chat/completions';
 const sdk = { ...openaiLike(Groq, ''), bad: { max_tokens: -1 },
-	day: 'day2', patience: 'asked once', asks: 1, asks503: 1 };
+	day: 'day2', patience: 'asked once', asks: 1 };
 
 cases('groq', sdk, path);
 

@@ -8,7 +8,7 @@ import OpenAI from
 	'./node_modules/@langchain/openai/node_modules/openai/index.mjs';
 
 const sdk = { ...langchain(OpenAI), bad: { max_completion_tokens: -1 },
-	day: 'day6', patience: 'as LangChain will', asks: 1, asks503: 3 };
+	day: 'day6', patience: 'as LangChain will', asks: 1 };
 
 cases('langchain', sdk);
 

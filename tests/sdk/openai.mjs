@@ -11,7 +11,7 @@ import {
 import { openaiLike } from './speak.mjs';
 
 const sdk = { ...openaiLike(OpenAI, '/v1'), bad: { max_tokens: -1 },
-	day: 'day1', patience: 'asked once', asks: 1, asks503: 1 };
+	day: 'day1', patience: 'asked once', asks: 1 };
 
 cases('openai', sdk);
 
