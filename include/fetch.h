@@ -73,4 +73,11 @@ const char *fetch_version(void);
 /* Go on after a pause. May call body before it returns. */
 void	fetch_resume(struct fetch *f);
 
+/* ---- for fetch's own files ---- */
+
+/* The certificates to trust: the folder or bundle given, or if that is "" the
+ * system's. *out is the caller's to free; NULL: none were found. 0, or -1 out
+ * of memory. */
+int	fetch_ca(const char *given, char **out, bool *is_dir);
+
 #endif

@@ -1,12 +1,9 @@
 #include "fetch.h"
 
 #include <curl/curl.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "loop.h"
@@ -219,50 +216,6 @@ fetcher_free(struct fetcher *fr)
 
 /* ---- targets ---- */
 
-static bool
-is_hashed(const char *dir)
-{
-	struct dirent *e;
-	bool found = false;
-	DIR *d = opendir(dir);
-
-	while (d != NULL && !found && (e = readdir(d)) != NULL)
-		found = fnmatch("????????.[0-9]", e->d_name, 0) == 0;
-	if (d != NULL)
-		closedir(d);
-	return found;
-}
-
-/* Never the folder and the bundle together: libcurl then parses the bundle
- * anew for every connection (25 ms), for its store is cached only when it came
- * from the file alone. A hashed folder costs 1 ms, so it comes first. */
-static int
-target_ca(struct fetch_target *t, const char *given)
-{
-	static const char *const dirs[] = { "/etc/ssl/certs",
-	    "/etc/pki/tls/certs", NULL };
-	static const char *const bundles[] = {
-	    "/etc/ssl/certs/ca-certificates.crt",
-	    "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem", NULL };
-	const char *path = *given ? given : NULL;
-
-	if (path != NULL) {
-		t->ca_is_dir = is_hashed(path);
-	} else {
-		for (size_t i = 0; path == NULL && dirs[i] != NULL; i++)
-			if (is_hashed(dirs[i]))
-				path = dirs[i];
-		t->ca_is_dir = path != NULL;
-		for (size_t i = 0; path == NULL && bundles[i] != NULL; i++)
-			if (access(bundles[i], R_OK) == 0)
-				path = bundles[i];
-	}
-	if (path == NULL)
-		return 0;
-	t->ca_path = strdup(path);
-	return t->ca_path == NULL ? -1 : 0;
-}
-
 static int
 header_add(struct fetch_target *t, const char *line)
 {
@@ -287,7 +240,7 @@ fetch_target(struct fetcher *fr, const struct fetch_spec *spec)
 	t->url = strdup(spec->url);
 	t->proxy = strdup(spec->proxy);
 	if (t->url == NULL || t->proxy == NULL ||
-	    target_ca(t, spec->ca_path) != 0)
+	    fetch_ca(spec->ca_path, &t->ca_path, &t->ca_is_dir) != 0)
 		goto fail;
 	/* What curl would add by itself and no provider wants. */
 	if (header_add(t, "Expect:") != 0 || header_add(t, "Accept:") != 0)
