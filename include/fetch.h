@@ -49,7 +49,8 @@ struct fetch_events {
 	/* The final head (1xx are passed over): all lines, each ended by
 	 * CRLF, no blank line. Called once, before any body. */
 	void	(*head)(void *arg, int status, const char *head, size_t n);
-	/* Body bytes; all are taken. true: pause after these. */
+	/* Body bytes, as one turn of its socket brought them; all are taken.
+	 * true: pause after these. */
 	bool	(*body)(void *arg, const char *p, size_t n);
 	/* The end; the call is gone when this is called. detail: a sentence
 	 * for the log. Not called after fetch_cancel. */
@@ -70,7 +71,8 @@ void	fetch_cancel(struct fetch *f);
 /* The version of the library in use, constant text. */
 const char *fetch_version(void);
 
-/* Go on after a pause. May call body before it returns. */
+/* Go on after a pause. May call body before it returns. Must not be called
+ * from head or body. */
 void	fetch_resume(struct fetch *f);
 
 /* ---- for fetch's own files ---- */

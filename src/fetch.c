@@ -12,6 +12,7 @@
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_CACHE	256L		/* idle connections kept open */
+#define FETCH_TURN	(16 * 1024)	/* what is collected: one receive */
 
 struct fetcher {
 	struct loop		*loop;
@@ -23,6 +24,8 @@ struct fetcher {
 	struct fetch		*doomed;	/* cancelled inside curl */
 	bool			 inside;	/* a curl call is on the stack */
 	bool			 starved;	/* no socket could be made */
+	struct buf		 turn;		/* body bytes not yet told ... */
+	struct fetch		*turn_of;	/* ... and whose; NULL: none */
 };
 
 struct fetch_target {
@@ -56,6 +59,7 @@ struct fetch {
 };
 
 static void	reap(struct fetcher *fr);
+static void	turn_tell(struct fetcher *fr);
 
 static struct fetcher *
 timer_owner(struct loop_timer *t)
@@ -65,6 +69,15 @@ timer_owner(struct loop_timer *t)
 
 /* ---- curl's sockets and its timer on the loop ---- */
 
+/* curl was called: what it brought is told, then what came to its end. */
+static void
+leave(struct fetcher *fr)
+{
+	turn_tell(fr);
+	fr->inside = false;
+	reap(fr);
+}
+
 static void
 act(struct fetcher *fr, curl_socket_t fd, int what)
 {
@@ -72,8 +85,7 @@ act(struct fetcher *fr, curl_socket_t fd, int what)
 
 	fr->inside = true;
 	(void)curl_multi_socket_action(fr->multi, fd, what, &running);
-	fr->inside = false;
-	reap(fr);
+	leave(fr);
 }
 
 static void
@@ -157,6 +169,7 @@ fetcher_new(struct loop *l)
 	fr->loop = l;
 	fr->timer.fire = on_timer;
 	socks_init(&fr->socks, l, on_socket, fr);
+	buf_init(&fr->turn, FETCH_TURN);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
 	    (fr->multi = curl_multi_init()) == NULL) {
 		free(fr);
@@ -210,6 +223,7 @@ fetcher_free(struct fetcher *fr)
 	(void)curl_multi_cleanup(fr->multi);
 	loop_timer_cancel(fr->loop, &fr->timer);
 	socks_release(&fr->socks);
+	buf_release(&fr->turn);
 	free(fr);
 	curl_global_cleanup();
 }
@@ -283,19 +297,50 @@ on_head(char *p, size_t one, size_t n, void *arg)
 	return f->cancelled ? 0 : n;
 }
 
+static void
+tell(struct fetch *f, const char *p, size_t n)
+{
+	if (f->events->body(f->arg, p, n) && !f->cancelled) {
+		f->paused = true;
+		(void)curl_easy_pause(f->easy, CURLPAUSE_RECV);
+	}
+}
+
+/* What was collected is told. */
+static void
+turn_tell(struct fetcher *fr)
+{
+	struct fetch *f = fr->turn_of;
+
+	fr->turn_of = NULL;
+	if (f != NULL && !f->cancelled)
+		tell(f, fr->turn.data, fr->turn.len);
+	buf_clear(&fr->turn);
+}
+
+/* curl calls this for each HTTP chunk, 80 times when one receive brought 80
+ * events. All that comes in one turn is told at once, when curl returns; that
+ * is no later for the client, whose bytes leave at the end of the batch. */
 static size_t
 on_body(char *p, size_t one, size_t n, void *arg)
 {
 	struct fetch *f = arg;
+	struct fetcher *fr = f->t->fr;
 
 	(void)one;
+	if (f->cancelled || n == 0)
+		return 0;
+	if (fr->turn_of != f || n > FETCH_TURN - fr->turn.len)
+		turn_tell(fr);
 	if (f->cancelled)
 		return 0;
-	if (n == 0)
-		return 0;
-	if (f->events->body(f->arg, p, n) && !f->cancelled) {
-		f->paused = true;
-		(void)curl_easy_pause(f->easy, CURLPAUSE_RECV);
+	/* As much as fits, or no memory: no need to copy it. */
+	if (n >= FETCH_TURN || buf_put(&fr->turn, p, n) != 0) {
+		turn_tell(fr);
+		if (!f->cancelled)
+			tell(f, p, n);
+	} else {
+		fr->turn_of = f;
 	}
 	return f->cancelled ? 0 : n;
 }
@@ -449,17 +494,13 @@ void
 fetch_resume(struct fetch *f)
 {
 	struct fetcher *fr = f->t->fr;
-	bool outer = !fr->inside;
 
 	if (!f->paused || f->cancelled)
 		return;
 	f->paused = false;
 	fr->inside = true;
 	(void)curl_easy_pause(f->easy, CURLPAUSE_CONT);
-	if (!outer)
-		return;
-	fr->inside = false;
-	reap(fr);
+	leave(fr);
 }
 
 static enum fetch_result
