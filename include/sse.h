@@ -24,6 +24,7 @@ struct sse {
 	bool		 too_big;	/* an event passed the maximum */
 	bool		 parts;		/* such an event is told in parts */
 	bool		 open;		/* one is at present */
+	size_t		(*run)(void *arg, const char *p, size_t n);
 	enum sse_rest { SSE_NEW, SSE_TELL, SSE_DROP } rest;
 					/* what becomes of the line under way,
 					 * of which some was told or dropped */
@@ -48,6 +49,12 @@ typedef int sse_fn(void *arg, const struct sse_event *ev);
  * of other fields with more are left out. */
 void	sse_init(struct sse *s, size_t max, bool parts);
 void	sse_release(struct sse *s);
+
+/* Have run asked first wherever an event begins: how many of the bytes p[0..n)
+ * it takes itself, whole events with the empty line that ends each, none of
+ * which has more than the maximum; 0: none. arg is that of the feed. */
+void	sse_runs(struct sse *s, size_t (*run)(void *arg, const char *p,
+    size_t n));
 
 /* Take p[0..n) in. 0; -1 when an event passed the maximum (without parts) or
  * memory is out (s->too_big; s is then of no more use); or what fn said, with

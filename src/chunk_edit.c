@@ -44,6 +44,30 @@ chunk_fits(const struct chunk_shape *s, const char *p, size_t n,
 	return true;
 }
 
+size_t
+chunk_leads(const struct chunk_shape *s, const char *p, size_t n,
+    int64_t *bytes)
+{
+	const char *text, *end;
+	struct json j;
+
+	if (s->head == 0 || n < 6u + s->head + s->tail + 2 ||
+	    memcmp(p, "data: ", 6) != 0 || memcmp(p + 6, s->bytes, s->head) != 0)
+		return 0;
+	text = p + 6 + s->head - 1;
+	json_begin(&j, text, n - (size_t)(text - p));
+	if (json_next(&j) != JSON_STRING || j.tok_len == 2)
+		return 0;
+	/* The shape's tail begins with the quote. */
+	end = text + j.tok_len - 1;
+	if ((size_t)(p + n - end) < s->tail + 2u ||
+	    memcmp(end, s->bytes + s->head, s->tail) != 0 ||
+	    memcmp(end + s->tail, "\n\n", 2) != 0)
+		return 0;
+	*bytes = chunk_length(&j);
+	return (size_t)(end - p) + s->tail + 2;
+}
+
 /* ---- edits ---- */
 
 int

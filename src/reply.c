@@ -4,8 +4,6 @@
 #include <string.h>
 
 #include "json.h"
-#include "log.h"
-#include "text.h"
 
 #define TEXTS		16	/* contents of one choice in one event */
 
@@ -29,6 +27,8 @@ struct pass {
 	struct chunk_span text[TEXTS];	/* of choice 0 */
 };
 
+static size_t	on_run(void *arg, const char *p, size_t n);
+
 void
 reply_init(struct reply *r, const struct reply_spec *spec)
 {
@@ -38,6 +38,8 @@ reply_init(struct reply *r, const struct reply_spec *spec)
 	/* Bare text has to be read before it can go on, so what is too large
 	 * for it is what is too large for an object. */
 	sse_init(&r->sse, sse ? spec->max_event : spec->max_json, sse);
+	if (sse)
+		sse_runs(&r->sse, on_run);
 	skim_init(&r->skim, spec->max_event);
 	buf_init(&r->json, spec->max_json);
 	buf_init(&r->error, spec->max_json > spec->max_event ?
@@ -298,6 +300,26 @@ known(struct feed *f, const struct sse_event *ev)
 	return true;
 }
 
+/* As many of those as follow each other, framed as we frame them: they go on
+ * in one piece. */
+static size_t
+on_run(void *arg, const char *p, size_t n)
+{
+	struct feed *f = arg;
+	struct reply *r = f->r;
+	size_t start = f->out->len, at = 0, k, most = r->spec.max_event + 2;
+	int64_t bytes;
+
+	while ((k = chunk_leads(&r->shape, p + at, n - at < most ? n - at :
+	    most, &bytes)) > 0) {
+		r->bytes += bytes;
+		at += k;
+	}
+	buf_put(f->out, p, at);
+	whole(r, f->out, start);
+	return at;
+}
+
 static void
 judge(struct feed *f, struct pass *ps, const struct chunk *c)
 {
@@ -434,7 +456,7 @@ on_event(void *arg, const struct sse_event *ev)
 		return on_part(f, ev);
 	if (ev->part == SSE_END)
 		return on_last_part(f, ev);
-	if (known(f, ev))
+	if (f->r->failed || known(f, ev))
 		return f->r->failed;
 	if (blank(ev->data, ev->len))
 		return 0;
@@ -567,14 +589,6 @@ reply_end(struct reply *r, bool clean, struct buf *out)
 		reply_empty(r);
 	else
 		answer(r, out);
-}
-
-void
-reply_error(const struct fault *f, struct buf *out)
-{
-	buf_puts(out, "data: ");
-	fault_put(f, out);
-	buf_puts(out, "\n\n");
 }
 
 /* Four bytes for each token: right for code, a fifth too much for English,

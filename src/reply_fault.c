@@ -59,3 +59,11 @@ reply_upstream(struct reply *r, const struct chunk *c, const char *p,
 	buf_clear(&r->error);
 	(void)buf_put(&r->error, p, n);
 }
+
+void
+reply_error(const struct fault *f, struct buf *out)
+{
+	buf_puts(out, "data: ");
+	fault_put(f, out);
+	buf_puts(out, "\n\n");
+}

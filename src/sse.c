@@ -30,6 +30,12 @@ sse_release(struct sse *s)
 	buf_release(&s->data);
 }
 
+void
+sse_runs(struct sse *s, size_t (*run)(void *, const char *, size_t))
+{
+	s->run = run;
+}
+
 /* The empty line: tell the event, if it has data. */
 static int
 dispatch(struct feed *f)
@@ -263,6 +269,14 @@ joined(struct feed *f, const char *p, size_t n)
 	return whole(f, s->line.data, n);
 }
 
+/* Whether an event begins here: nothing of one was seen. */
+static bool
+fresh(const struct sse *s)
+{
+	return s->started && !s->has_data && s->event[0] == '\0' &&
+	    s->line.len == 0 && s->rest == SSE_NEW;
+}
+
 int
 sse_feed(struct sse *s, const char *p, size_t n, sse_fn *fn, void *arg)
 {
@@ -279,6 +293,13 @@ sse_feed(struct sse *s, const char *p, size_t n, sse_fn *fn, void *arg)
 	s->after_cr = false;
 	lf = next_lf(p, end);
 	while (p < end) {
+		if (s->run != NULL && fresh(s)) {
+			p += s->run(arg, p, (size_t)(end - p));
+			if (p == end)
+				break;
+			if (lf != NULL && lf < p)
+				lf = next_lf(p, end);
+		}
 		eol = end_of_line(p, end, lf);
 		if (eol == NULL)
 			break;

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
+
 #include "../../src/chunk.c"
 
 #include "buf.h"
@@ -114,11 +116,47 @@ fits(const struct chunk_shape *s, const char *p, const char *text,
 	return true;
 }
 
+/* Whether event, with rest behind it, leads; each byte is looked at in a block
+ * of its own size, so that nothing can be read beside it. */
+static bool
+leads(const struct chunk_shape *s, const char *event, const char *rest,
+    int64_t bytes)
+{
+	size_t n = strlen(event), more = strlen(rest), k;
+	char *copy = malloc(n + more + 1);
+	int64_t got;
+
+	assert_non_null(copy);
+	memcpy(copy, event, n);
+	memcpy(copy + n, rest, more);
+	copy = realloc(copy, n + more > 0 ? n + more : 1);
+	assert_non_null(copy);
+	k = chunk_leads(s, copy, n + more, &got);
+	free(copy);
+	if (k == 0)
+		return false;
+	assert_int_equal(k, n);
+	assert_int_equal(got, bytes);
+	return true;
+}
+
 static void
 test_shape(void **state)
 {
 	struct chunk_shape s = { 0 };
 	const char *p = "{\"a\":\"xyz\",\"b\":1}";
+	static const char *const others[] = {
+		"", "data: ", "data: {\"a\":", "data: {\"a\":\"x",
+		"data: {\"a\":\"xyz\",\"b\":1}", "data: {\"a\":\"xyz\",\"b\":1}\n",
+		"data: {\"a\":\"xyz\",\"b\":1}\ndata: x\n\n",
+		"data: {\"a\":\"xyz\",\"b\":1}\r\n\r\n",
+		"data:{\"a\":\"xyz\",\"b\":1}\n\n\n",
+		"data: {\"a\":\"\",\"b\":1}\n\n",
+		"data: {\"a\":\"x\",\"c\":\"y\",\"b\":1}\n\n",
+		"data: {\"a\":\"x\\\",\"b\":1}\n\n",
+		"data: {\"a\":\"\xff\",\"b\":1}\n\n",
+		"data: {\"a\":\"xyz\",\"b\":2}\n\n",
+	};
 	char big[400];
 
 	(void)state;
@@ -136,12 +174,18 @@ test_shape(void **state)
 	assert_false(fits(&s, "{\"a\":\"\xff\",\"b\":1}", "", 0));
 	assert_false(fits(&s, "{\"a\":\"xyz\",\"b\":2}", "", 0));
 	assert_false(fits(&s, "{\"a\":\"", "", 0));
+	assert_true(leads(&s, "data: {\"a\":\"xyz\",\"b\":1}\n\n", "", 3));
+	assert_true(leads(&s, "data: {\"a\":\"\\n\\\"\",\"b\":1}\n\n",
+	    "data: x\n\n", 2));
+	for (size_t i = 0; i < COUNT(others); i++)
+		assert_false(leads(&s, others[i], "", 0));
 	/* Too long to be learned: the old one is forgotten too. */
 	memset(big, ' ', sizeof(big));
 	memcpy(big, "{\"a\":\"x\"", 8);
 	big[sizeof(big) - 1] = '}';
 	chunk_shape(&s, big, sizeof(big), (struct chunk_span){ 5, 3 });
 	assert_false(fits(&s, p, "", 0));
+	assert_false(leads(&s, "data: {\"a\":\"xyz\",\"b\":1}\n\n", "", 0));
 }
 
 static void

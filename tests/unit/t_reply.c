@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#include "log.h"
+
 #define HEAD_SSE	"HTTP/1.1 200 OK\r\n" \
 			"Content-Type: text/event-stream; charset=utf-8\r\n"
 #define HEAD_JSON	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -100,6 +102,34 @@ expect_fault(const struct reply_spec *spec, const char *head,
 	assert_true(r.failed);
 	assert_false(r.done);
 	assert_int_equal(r.fault.code, code);
+}
+
+/* Events of text alone go on in runs; what stands among them is seen. */
+static void
+test_runs_of_text(void **state)
+{
+	static const struct reply_spec small = { .mode = REPLY_SSE,
+	    .max_event = 160, .max_json = 4096 };
+	char big[2000];
+
+	(void)state;
+#define RUN	EV(TEXT("a")) EV(TEXT("bc")) EV(TEXT("\\u00e9\\n"))
+	expect_done(&sse, HEAD_SSE, RUN RUN ": x\n\n" RUN EV(STOP) DONE,
+	    RUN RUN RUN EV(STOP) DONE);
+	assert_int_equal(r.bytes, 3 * (1 + 2 + 3));
+	expect_done(&text, HEAD_SSE, RUN RUN EV(STOP) DONE,
+	    "abc\xc3\xa9\nabc\xc3\xa9\n");
+	expect_fault(&sse, HEAD_SSE, RUN EV(TEXT("\xff")) RUN, RUN,
+	    FAULT_UPSTREAM_MALFORMED);
+	expect_fault(&sse, HEAD_SSE, RUN RUN, RUN RUN, FAULT_UPSTREAM_CUT);
+	/* One above the maximum is none of them, as if it came in pieces:
+	 * here its text is too long for what is kept of it, and not counted. */
+	snprintf(big, sizeof(big), "%s" EV(C("{\"content\":\"%0100d\"}", "null"))
+	    "%s" EV(STOP) DONE, RUN, 0, RUN);
+	expect_done(&small, HEAD_SSE, big, big);
+	assert_int_equal(r.bytes, 2 * (1 + 2 + 3));
+	feed(&small, HEAD_SSE, big, sizeof(big));
+	assert_int_equal(r.bytes, 2 * (1 + 2 + 3));
 }
 
 static void
@@ -839,6 +869,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_passes_as_it_came),
+		cmocka_unit_test(test_runs_of_text),
 		cmocka_unit_test(test_framing_is_ours),
 		cmocka_unit_test(test_done_is_added),
 		cmocka_unit_test(test_cut),

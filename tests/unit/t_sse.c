@@ -360,6 +360,43 @@ the_listener_may_end_it(void **state)
 	buf_release(&h.text);
 }
 
+/* Takes whole events "data: .\n\n" itself, and notes what it was asked. */
+static size_t
+take_dots(void *arg, const char *p, size_t n)
+{
+	struct heard *h = arg;
+	size_t at = 0;
+
+	buf_puts(&h->text, "?");
+	while (n - at >= 9 && memcmp(p + at, "data: .\n\n", 9) == 0) {
+		buf_puts(&h->text, ".");
+		at += 9;
+	}
+	return at;
+}
+
+static void
+a_run_is_asked_where_an_event_begins(void **state)
+{
+	static const char text[] = "data: .\n\ndata: a\n\ndata: .\n\n"
+	    "data: .\n\ndata: b\ndata: .\n\nevent: e\ndata: .\n\n"
+	    "data: .\n\r\ndata: .\n\nda", more[] = "ta: .\n\ndata: .\n\n";
+	struct heard h = { .count = 0 };
+	struct sse s;
+
+	(void)state;
+	buf_init(&h.text, 1000);
+	sse_init(&s, 100, false);
+	sse_runs(&s, take_dots);
+	/* Not before the first line, where a mark may stand. */
+	assert_int_equal(sse_feed(&s, text, sizeof(text) - 1, hear, &h), 0);
+	assert_int_equal(sse_feed(&s, more, sizeof(more) - 1, hear, &h), 0);
+	assert_string_equal(buf_str(&h.text), "<|.>?<|a>?..<|b\n.>?<e|.>?"
+	    "<|.>?.<|.>?.");
+	sse_release(&s);
+	buf_release(&h.text);
+}
+
 int
 main(void)
 {
@@ -376,6 +413,7 @@ main(void)
 		cmocka_unit_test(bounds_an_event),
 		cmocka_unit_test(large_events_come_in_parts),
 		cmocka_unit_test(the_listener_may_end_it),
+		cmocka_unit_test(a_run_is_asked_where_an_event_begins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
