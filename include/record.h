@@ -53,12 +53,13 @@ void	record_start(struct record_walk *w, size_t max_body);
 enum record_answer record_whole(struct record_walk *w, const unsigned char *p,
     size_t n);
 
-/* The same piece by piece: append p[0..n) to in. A body beyond max_body, and
- * parameters beyond RECORD_PARAMS, are walked to their end but not kept
- * (w->too_big, w->too_long), so that the request can still be answered in
- * order. RECORD_BAD also when in is full, and beyond RECORD_MOST. */
+/* The same piece by piece: append p[0..n) to in, but what is input to body,
+ * without its records: in holds a request whose input is empty. A body beyond
+ * max_body, and parameters beyond RECORD_PARAMS, are walked to their end but
+ * not kept (w->too_big, w->too_long), so that the request can still be answered
+ * in order. RECORD_BAD also when in or body is full, and beyond RECORD_MOST. */
 enum record_answer record_collect(struct record_walk *w,
-    const unsigned char *p, size_t n, struct buf *in);
+    const unsigned char *p, size_t n, struct buf *in, struct buf *body);
 
 /* Append p[0..n) as output of request id: to the record that begins at *open of
  * out, of which nothing may have been sent, then as new ones; *open is then the

@@ -22,6 +22,7 @@
 
 #define FRONT_PEEK	(64 * 1024)	/* a request this small is not copied */
 #define FRONT_FULL	(64 * 1024)	/* waiting bytes that pause a stream */
+#define FRONT_IN	(16 * RECORD_PARAMS)	/* a byte in each record */
 #define FRONT_OUT	(32 * 1024 * 1024)
 #define FRONT_KEEP	(16 * 1024)	/* memory that an idle stream holds */
 #define FRONT_ACCEPT	16		/* connections taken by one event */
@@ -39,6 +40,7 @@ struct conn {
 	enum state		 state;
 	struct record_walk	 walk;
 	struct buf		 in;		/* a request bigger than a peek */
+	struct buf		 body;		/* ... and its body */
 	FCGX_Request		 fcgi;
 	struct http		 http;
 	struct relay		*relay;		/* the chat under way, or NULL */
@@ -90,6 +92,7 @@ conn_close(struct conn *c)
 	if (c->io.fd >= 0)
 		close(c->io.fd);
 	buf_release(&c->in);
+	buf_release(&c->body);
 	buf_release(&c->out);
 	*c->prev = c->next;
 	if (c->next != NULL)
@@ -244,6 +247,19 @@ on_flush(struct loop_task *t)
 
 /* ---- taking a request in ---- */
 
+/* The body that was collected, no larger than it has to be. */
+static char *
+body_take(struct conn *c, size_t *n)
+{
+	char *p = realloc(c->body.data, c->body.len + 1);
+
+	if (p == NULL)
+		return NULL;
+	*n = c->body.len;
+	buf_init(&c->body, c->body.max);
+	return p;
+}
+
 static char *
 body_read(struct conn *c, size_t *n)
 {
@@ -294,7 +310,8 @@ conn_begin(struct conn *c, int fd)
 	c->state = BUSY;
 	if (FCGX_GetError(c->fcgi.in) != 0)
 		goto fail;
-	rq.body = body_read(c, &rq.len);
+	rq.body = c->body.len > 0 && !c->walk.too_big ?
+	    body_take(c, &rq.len) : body_read(c, &rq.len);
 	if (rq.body == NULL)
 		goto fail;
 	loop_timer_cancel(c->f->loop, &c->timer);
@@ -303,6 +320,7 @@ conn_begin(struct conn *c, int fd)
 	FCGX_FreeStream(&c->fcgi.out);
 	FCGX_FreeStream(&c->fcgi.err);
 	buf_release(&c->in);
+	buf_release(&c->body);
 	fault_set(&rq.fault, FAULT_NONE, NULL, "%s", "");
 	if (http_read(&c->http, c->fcgi.envp, &c->f->ids, &f) != 0)
 		rq.fault = f;
@@ -320,7 +338,8 @@ fail:
 	return true;
 }
 
-/* Collected requests reach libfcgi through a memfd. */
+/* The parameters of a request that was collected reach libfcgi through a
+ * memfd. The body could too, but would be written, read by 8 KB and copied. */
 static void
 conn_collected(struct conn *c)
 {
@@ -347,7 +366,8 @@ conn_collect(struct conn *c)
 	ssize_t n;
 
 	while ((n = recv(c->io.fd, f->peek, FRONT_PEEK, MSG_DONTWAIT)) > 0) {
-		switch (record_collect(&c->walk, f->peek, (size_t)n, &c->in)) {
+		switch (record_collect(&c->walk, f->peek, (size_t)n, &c->in,
+		    &c->body)) {
 		case RECORD_WHOLE:
 			conn_collected(c);
 			return;
@@ -459,7 +479,8 @@ conn_new(struct front *f, int fd)
 	*c = (struct conn){ .f = f, .io = { .fd = fd, .ready = on_ready },
 	    .sink = { sink_put, sink_end }, .open = RECORD_NONE,
 	    .flush.run = on_flush, .timer.fire = on_deadline };
-	buf_init(&c->in, f->cfg->max_body + f->cfg->max_body / 8 + 256 * 1024);
+	buf_init(&c->in, FRONT_IN);
+	buf_init(&c->body, f->cfg->max_body);
 	buf_init(&c->out, FRONT_OUT);
 	record_start(&c->walk, f->cfg->max_body);
 	c->prev = &f->conns;

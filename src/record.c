@@ -141,9 +141,21 @@ forget(struct record_walk *w, struct buf *in)
 		in->len = 2 * HEADER;
 }
 
+/* Keep bytes of a record whose header was taken, content or padding. */
+static int
+keep(const struct record_walk *w, bool pad, const unsigned char *p, size_t n,
+    struct buf *in, struct buf *body)
+{
+	if (w->drop)
+		return 0;
+	if (w->head[1] != STDIN)
+		return buf_put(in, p, n);
+	return pad ? 0 : buf_put(body, p, n);
+}
+
 enum record_answer
 record_collect(struct record_walk *w, const unsigned char *p, size_t n,
-    struct buf *in)
+    struct buf *in, struct buf *body)
 {
 	w->at += n;
 	while (n > 0) {
@@ -157,7 +169,7 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 			    pairs(w, p, k) != 0)
 				return RECORD_BAD;
 			forget(w, in);
-			if (!w->drop && buf_put(in, p, k) != 0)
+			if (keep(w, of == &w->pad, p, k, in, body) != 0)
 				return RECORD_BAD;
 			*of -= k;
 			p += k;
@@ -177,7 +189,8 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 		forget(w, in);
 		w->left = (size_t)(w->head[4] << 8 | w->head[5]);
 		w->pad = w->head[6];
-		if (!w->drop && buf_put(in, w->head, HEADER) != 0)
+		if (!w->drop && (w->head[1] != STDIN || w->left == 0) &&
+		    buf_put(in, w->head, HEADER) != 0)
 			return RECORD_BAD;
 	}
 	if (w->stage >= 1 && in->len >= HEADER + 2 &&

@@ -88,29 +88,35 @@ whole_at_its_last_byte_and_not_before(void **state)
 static void
 collected_in_any_pieces_it_is_the_same_bytes(void **state)
 {
-	static struct bytes b;
+	static struct bytes b, empty;
 	static const size_t pieces[] = { 1, 2, 7, 8, 9, 100, 65536 };
 
 	(void)state;
 	whole(&b, 70000);
+	whole(&empty, 0);
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
 		enum record_answer a = RECORD_MORE;
 		struct record_walk w;
-		struct buf in;
+		struct buf in, body;
 
-		buf_init(&in, 1 << 20);
+		buf_init(&in, 1000);
+		buf_init(&body, 70000);
 		record_start(&w, 100000);
 		for (size_t at = 0; at < b.n; at += pieces[i]) {
 			size_t n = b.n - at < pieces[i] ? b.n - at : pieces[i];
 
 			assert_int_equal(a, RECORD_MORE);
-			a = record_collect(&w, b.p + at, n, &in);
+			a = record_collect(&w, b.p + at, n, &in, &body);
 		}
 		assert_int_equal(a, RECORD_WHOLE);
-		assert_int_equal(in.len, b.n);
-		assert_memory_equal(in.data, b.p, b.n);
+		assert_int_equal(in.len, empty.n);
+		assert_memory_equal(in.data, empty.p, empty.n);
 		assert_int_equal(w.body, 70000);
+		assert_int_equal(body.len, 70000);
+		for (size_t k = 0; k < body.len; k++)
+			assert_int_equal(body.data[k], 'x');
 		buf_release(&in);
+		buf_release(&body);
 	}
 }
 
@@ -121,15 +127,18 @@ too_big_a_body_is_walked_to_its_end(void **state)
 	static struct bytes b;
 	struct record_walk w;
 	struct bytes kept = { .n = 0 };
-	struct buf in;
+	struct buf in, body;
 
 	(void)state;
 	whole(&b, 200000);
 	buf_init(&in, 1 << 20);
+	buf_init(&body, 1 << 20);
 	record_start(&w, 100000);
-	assert_int_equal(record_collect(&w, b.p, b.n, &in), RECORD_WHOLE);
+	assert_int_equal(record_collect(&w, b.p, b.n, &in, &body),
+	    RECORD_WHOLE);
 	assert_true(w.too_big);
-	assert_true(in.len < 100000);
+	assert_true(body.len < 100000);
+	buf_release(&body);
 	memcpy(kept.p, in.data, in.len);
 	assert_int_equal(walk(&kept, in.len, &w), RECORD_WHOLE);
 	buf_release(&in);
@@ -141,13 +150,16 @@ static void
 bad(const struct bytes *b)
 {
 	struct record_walk w;
-	struct buf in;
+	struct buf in, body;
 
 	assert_int_equal(walk(b, b->n, &w), RECORD_BAD);
 	buf_init(&in, 1 << 20);
+	buf_init(&body, 1 << 20);
 	record_start(&w, 100000);
-	assert_int_equal(record_collect(&w, b->p, b->n, &in), RECORD_BAD);
+	assert_int_equal(record_collect(&w, b->p, b->n, &in, &body),
+	    RECORD_BAD);
 	buf_release(&in);
+	buf_release(&body);
 }
 
 static void
@@ -209,7 +221,7 @@ too_long(const struct bytes *b)
 	static const size_t pieces[] = { 1, 7, 4096, 300000 };
 	struct record_walk w;
 	struct bytes want;
-	struct buf in;
+	struct buf in, none;
 
 	begin(&want, RESPONDER);
 	rec(&want, PARAMS, "", 0);
@@ -218,11 +230,12 @@ too_long(const struct bytes *b)
 		enum record_answer a = RECORD_MORE;
 
 		buf_init(&in, 100000);
+		buf_init(&none, 0);
 		record_start(&w, 100000);
 		for (size_t at = 0, k; at < b->n; at += k) {
 			assert_int_equal(a, RECORD_MORE);
 			k = b->n - at < pieces[i] ? b->n - at : pieces[i];
-			a = record_collect(&w, b->p + at, k, &in);
+			a = record_collect(&w, b->p + at, k, &in, &none);
 		}
 		assert_int_equal(a, RECORD_WHOLE);
 		assert_true(w.too_long);
@@ -266,17 +279,18 @@ not_without_end(void **state)
 	static struct bytes b;
 	static char big[65535];
 	struct record_walk w;
-	struct buf in;
+	struct buf in, none;
 	int n = 0;
 
 	(void)state;
 	begin(&b, RESPONDER);
 	buf_init(&in, 100000);
+	buf_init(&none, 0);
 	record_start(&w, 100000);
-	assert_int_equal(record_collect(&w, b.p, b.n, &in), RECORD_MORE);
+	assert_int_equal(record_collect(&w, b.p, b.n, &in, &none), RECORD_MORE);
 	b.n = 0;
 	rec(&b, PARAMS, big, 65534);
-	while (record_collect(&w, b.p, b.n, &in) == RECORD_MORE)
+	while (record_collect(&w, b.p, b.n, &in, &none) == RECORD_MORE)
 		n++;
 	assert_int_equal(n, 16);
 	assert_int_equal(in.len, 2 * HEADER);
