@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
@@ -24,6 +25,9 @@
 #define WORKER_TICK_MS	1000
 #define WORKER_PATIENCE	2000	/* ms for the responder that lingers */
 #define WORKER_LOOK	5	/* ticks between looks at the sandbox */
+#define WORKER_REST	10	/* ticks without a chat, then memory goes */
+#define WORKER_HEAP	(8 * 1024 * 1024)	/* free memory that is kept */
+#define WORKER_MMAP	(1024 * 1024)	/* an allocation of its own pages */
 
 struct worker {
 	const struct config	*cfg;
@@ -43,9 +47,36 @@ struct worker {
 	const char		*path;		/* of one that lingers */
 	struct stat		 own;		/* that socket */
 	int64_t			 used;		/* steady ms */
+	int			 rest;		/* ticks without a chat */
 };
 
 #define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+
+/* glibc gives free memory at the heap's end back from 128 KB on, and large
+ * blocks at once: under load that is for each chat, and it is cleared and
+ * mapped anew for the next, 10 to 80 page faults when the body is large. So it
+ * is kept, until there was nothing to do for a while. */
+static void
+memory_keep(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	(void)mallopt(M_TRIM_THRESHOLD, WORKER_HEAP);
+	(void)mallopt(M_MMAP_THRESHOLD, WORKER_MMAP);
+#endif
+}
+
+static void
+memory_rest(struct worker *w)
+{
+	if (relays_live(w->relays) > 0)
+		w->rest = 0;
+	else if (++w->rest == WORKER_REST) {
+		w->rest = 0;
+#ifdef M_TRIM_THRESHOLD
+		(void)malloc_trim(0);
+#endif
+	}
+}
 
 static void
 drained(void *arg)
@@ -139,6 +170,7 @@ on_tick(struct loop_timer *t)
 	ledger_tick(w->ledger, &now);
 	(void)loop_timer_set(w->loop, t, loop_now(w->loop) + WORKER_TICK_MS);
 	look_out(w);
+	memory_rest(w);
 	/* An orphan under lighttpd goes on (see supervise.c), as long as
 	 * lighttpd does. */
 	if (w->web != 0 && getppid() != w->parent && kill(w->web, 0) != 0)
@@ -231,6 +263,7 @@ serve(struct worker *w, const struct config *cfg)
 
 	w->tick.fire = on_tick;
 	w->deadline.fire = on_deadline;
+	memory_keep();
 	if (worker_open(w, cfg) != 0 || worker_signals(w) != 0)
 		goto out;
 	shut_in(w);
