@@ -17,7 +17,8 @@
 #include "text.h"
 
 #define VARIABLE	"RELEVO_UPGRADE"
-#define CHECK_S		20
+#define CHECK_MS	20000
+#define CHECK_LOOK	10		/* ms between looks whether it ended */
 #define CHECK_SAID	2048		/* bytes that are kept */
 
 /* AT_EXECFN (getauxval(3)) is the path that was given to execve; /proc/self/exe
@@ -77,29 +78,50 @@ run_check(const struct upgrade *u, const char *file, int out)
 	_exit(127);
 }
 
-/* All that it says until it closes its output. -1: not in time. */
-static int
-hear(int fd, struct buf *said)
+static int64_t
+left(int64_t end)
+{
+	struct text_time now;
+
+	text_clock(&now);
+	return end - now.mono;
+}
+
+/* All that it says until it closes its output. */
+static void
+hear(int fd, int64_t end, struct buf *said)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct text_time now, end;
 	char part[1024];
+	int64_t ms;
 	ssize_t n;
 
-	text_clock(&end);
-	for (;;) {
-		text_clock(&now);
-		n = end.mono + CHECK_S * 1000 - now.mono;
-		if (n <= 0)
-			return -1;
-		if (poll(&p, 1, (int)n) <= 0)
+	while ((ms = left(end)) > 0) {
+		if (poll(&p, 1, (int)ms) <= 0)
 			continue;
 		n = read(fd, part, sizeof(part));
 		if (n <= 0)
-			return 0;
+			return;
 		if (said->len < CHECK_SAID)
 			(void)buf_put(said, part, (size_t)n);
 	}
+}
+
+/* Its status. Who has closed his output need not have ended. */
+static int
+await(pid_t pid, int64_t end)
+{
+	int status = 0;
+	pid_t got;
+
+	while ((got = waitpid(pid, &status, WNOHANG)) == 0 && left(end) > 0)
+		(void)poll(NULL, 0, CHECK_LOOK);
+	if (got != 0)
+		return status;
+	(void)kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
 }
 
 /* The last words, for a binary that says nothing. */
@@ -118,30 +140,35 @@ judge(int status, struct buf *said)
 	return -1;
 }
 
-int
-upgrade_check(const struct upgrade *u, const char *file, struct buf *said)
+static int
+check(const struct upgrade *u, const char *file, int ms, struct buf *said)
 {
-	int p[2], status = 0;
-	bool late;
+	struct text_time now;
+	int64_t end;
 	pid_t pid;
+	int p[2];
 
+	text_clock(&now);
+	end = now.mono + ms;
 	if (pipe2(p, O_CLOEXEC) != 0)
 		return -1;
 	pid = fork();
 	if (pid == 0)
 		run_check(u, file, p[1]);
 	close(p[1]);
-	late = pid > 0 && hear(p[0], said) != 0;
+	if (pid > 0)
+		hear(p[0], end, said);
 	close(p[0]);
-	if (pid < 0) {
-		(void)buf_puts(said, strerror(errno));
-		return -1;
-	}
-	if (late)
-		(void)kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return judge(status, said);
+	if (pid > 0)
+		return judge(await(pid, end), said);
+	(void)buf_puts(said, strerror(errno));
+	return -1;
+}
+
+int
+upgrade_check(const struct upgrade *u, const char *file, struct buf *said)
+{
+	return check(u, file, CHECK_MS, said);
 }
 
 /* ---- the change ---- */

@@ -82,12 +82,36 @@ another_file_is_due_and_the_same_is_not(void **state)
 	assert_false(upgrade_due(&u));
 }
 
+/* Its parent has no time for anything else meanwhile. */
+static void
+a_check_that_goes_on_without_output_is_ended(void **state)
+{
+	static const char text[] = "#!/bin/sh\n"
+	    "exec </dev/null >/dev/null 2>&1\nexec sleep 60\n";
+	struct upgrade u = { .path = "/tmp/relevo-upgrade-XXXXXX" };
+	int fd = mkstemp(u.path);
+	struct buf said;
+
+	(void)state;
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	assert_int_equal(fchmod(fd, 0700), 0);
+	close(fd);
+	buf_init(&said, 4096);
+	alarm(30);
+	assert_int_equal(check(&u, "none", 300, &said), -1);
+	alarm(0);
+	assert_string_equal(buf_str(&said), "killed by signal 9");
+	buf_release(&said);
+	unlink(u.path);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_one_leaves_the_next_finds),
 		cmocka_unit_test(only_ones_own_estate_is_taken),
+		cmocka_unit_test(a_check_that_goes_on_without_output_is_ended),
 		cmocka_unit_test(another_file_is_due_and_the_same_is_not),
 	};
 
