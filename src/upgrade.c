@@ -40,8 +40,10 @@ upgrade_init(struct upgrade *u)
 		n = getcwd(cwd, sizeof(cwd)) == NULL ? -1 :
 		    snprintf(u->path, sizeof(u->path), "%s/%s", cwd, name);
 	}
+	/* Not what stands there by now: two may come one behind the other. */
 	if (n <= 0 || (size_t)n >= sizeof(u->path) ||
-	    stat(u->path, &u->st) != 0)
+	    (stat("/proc/self/exe", &u->st) != 0 &&
+	    stat(u->path, &u->st) != 0))
 		u->path[0] = '\0';
 }
 

@@ -105,13 +105,64 @@ a_check_that_goes_on_without_output_is_ended(void **state)
 	unlink(u.path);
 }
 
-int
-main(void)
+/* In a process that runs a copy: whether it is due when another one took its
+ * place before upgrade_init was called. */
+static int
+replaced(char **argv)
 {
+	struct upgrade u;
+
+	if (rename(argv[2], argv[0]) != 0)
+		return 2;
+	upgrade_init(&u);
+	return upgrade_due(&u) ? 0 : 1;
+}
+
+static void
+copy_self(const char *to)
+{
+	char command[600];
+
+	snprintf(command, sizeof(command), "cp /proc/%d/exe %s", (int)getpid(),
+	    to);
+	assert_int_equal(system(command), 0);
+}
+
+static void
+one_that_came_before_it_was_asked_for_is_due(void **state)
+{
+	char dir[] = "/tmp/relevo-upgrade-XXXXXX", one[64], two[64];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(one, sizeof(one), "%s/one", dir);
+	snprintf(two, sizeof(two), "%s/two", dir);
+	copy_self(one);
+	copy_self(two);
+	pid = fork();
+	if (pid == 0) {
+		execl(one, one, "replaced", two, (char *)NULL);
+		_exit(3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	unlink(one);
+	rmdir(dir);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "replaced") == 0)
+		return replaced(argv);
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_one_leaves_the_next_finds),
 		cmocka_unit_test(only_ones_own_estate_is_taken),
 		cmocka_unit_test(a_check_that_goes_on_without_output_is_ended),
+		cmocka_unit_test(one_that_came_before_it_was_asked_for_is_due),
 		cmocka_unit_test(another_file_is_due_and_the_same_is_not),
 	};
 
