@@ -12,12 +12,13 @@
 
 struct buf;
 
-#define UPGRADE_MOST	256		/* children handed on */
+#define UPGRADE_MOST	512		/* children handed on: twice the most workers
+					 * of a configuration */
 
 struct upgrade {
 	char		path[PATH_MAX];	/* as we were started; a symbolic link
 					 * may lead elsewhere later */
-	struct stat	st;		/* what stood there then */
+	struct stat	st;		/* what runs */
 };
 
 /* What the process has before it was another binary, and after. */

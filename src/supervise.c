@@ -181,8 +181,10 @@ spawn(struct supervisor *s)
 {
 	pid_t parent = getpid(), pid;
 
-	if (s->n == MOST)
+	if (s->n == MOST) {
+		pause_spawning(s);
 		return -1;
+	}
 	pid = fork();
 	if (pid < 0) {
 		log_msg(LOG_ERROR, "fork", "no new worker: %s",

@@ -245,6 +245,25 @@ has_model()
 	[[ $(workers) == "$old" ]]
 }
 
+many()
+{
+	[[ $(workers | wc -w) == "$1" ]]
+}
+
+@test "reload: the old and the new of more workers than half of the most" {
+	config_plain 'workers = 129'
+	lighttpd_start socket
+	until_true 20 many 129
+	kill -HUP "$RELEVO_PID"
+	until_true 20 grep -q '"event":"reload' "$DIR/relevo.err"
+	grep '"event":"reload' "$DIR/relevo.err" |
+	    jq -e '.message == "129 new workers, 129 old ones finish"'
+	until_true 20 many 129
+	ask m1
+	http_status 200
+	run ! grep -q state_memory "$DIR/relevo.err"
+}
+
 # -- Another binary -----------------------------------------------------------
 
 # own_binary: run a copy, so that it can be replaced.
