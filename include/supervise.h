@@ -5,7 +5,9 @@
  * the new configuration, then the old ones take no new connection, finish
  * their streams and go; a configuration with errors is refused and the old one
  * stays. When the binary was replaced meanwhile the supervisor becomes the new
- * one first; one that does not run is refused as well. SIGTERM, SIGINT, SIGUSR1: all workers finish, at most drain-time. */
+ * one first; one that does not run is refused as well. SIGUSR2: new workers
+ * with the configuration in use. SIGTERM, SIGINT, SIGUSR1: all workers finish,
+ * at most drain-time. */
 #ifndef SUPERVISE_H
 #define SUPERVISE_H
 

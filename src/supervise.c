@@ -275,8 +275,17 @@ renew(struct supervisor *s, struct config *cfg)
 		s->cfg = old;
 		return -1;
 	}
-	config_free(old);
+	if (old != cfg)
+		config_free(old);
 	return 0;
+}
+
+static void
+retire(struct supervisor *s, const char *event)
+{
+	log_msg(LOG_INFO, event, "%zu new workers, %zu old ones finish",
+	    count(s), s->n - count(s));
+	tell(s, SIGTERM, true);
 }
 
 /* The binary has been replaced. Refused, all stays as it is: the new
@@ -319,9 +328,7 @@ reload(struct supervisor *s)
 	} else if (renew(s, cfg) != 0) {
 		config_free(cfg);
 	} else {
-		log_msg(LOG_INFO, "reload", "%zu new workers, %zu old ones "
-		    "finish", count(s), s->n - count(s));
-		tell(s, SIGTERM, true);
+		retire(s, "reload");
 	}
 	buf_release(&errors);
 	buf_release(&warnings);
@@ -384,6 +391,14 @@ run(struct supervisor *s, const sigset_t *set)
 			else
 				reload(s);
 			break;
+		case SIGUSR2:
+			/* From a worker that has outgrown its sandbox. Not a
+			 * reload: what is on the disk by now may be half an
+			 * edit, or a binary that waits for its HUP, and while
+			 * it is refused no provider may be reached. */
+			if (!s->stopping && renew(s, s->cfg) == 0)
+				retire(s, "renewed");
+			break;
 		case SIGTERM:
 		case SIGINT:
 		case SIGUSR1:
@@ -444,6 +459,7 @@ supervise(int fd, struct config *cfg, const char *file, const char *path,
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	flags = fcntl(fd, F_GETFL);
 	/* lighttpd's bin-path sets this in every child, PHP or not. */
 	if (path == NULL && getenv("PHP_FCGI_CHILDREN") != NULL)

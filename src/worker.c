@@ -156,8 +156,8 @@ look_out(struct worker *w)
 	if (w->path != NULL || getppid() != w->parent)
 		return;
 	log_msg(LOG_INFO, "sandbox_outgrown", "a file that workers read was "
-	    "replaced: the configuration is loaded again, for new ones");
-	(void)kill(w->parent, SIGHUP);
+	    "replaced: new ones are made, which see the new one");
+	(void)kill(w->parent, SIGUSR2);
 }
 
 static void

@@ -590,7 +590,7 @@ counted()
 	mkdir "$DIR/own"
 	if has_landlock; then
 		until_true 20 grep -q sandbox_outgrown "$DIR/relevo.err"
-		until_true 10 grep -q '"event":"reload"' "$DIR/relevo.err"
+		until_true 10 grep -q '"event":"renewed"' "$DIR/relevo.err"
 		until_true 10 one_worker
 		[[ $(workers) != "$old" ]]
 	else
@@ -601,6 +601,32 @@ counted()
 	until_true 10 test -s "$DIR/own/state"
 	req GET /usage
 	json '.state == "ok" and .totals.requests >= 1'
+}
+
+# What is on the disk by then may be half an edit, or a new binary that is not
+# meant to run yet.
+@test "sandbox: what is outgrown is had anew with what is in use" {
+	STDERR_ALLOW='state_(lost|gone|memory)'
+	own_binary
+	sandbox_config
+	lighttpd_start socket
+	ask m1
+	http_status 200
+	echo 'model nobody/x { rpm = many }' >>"$DIR/relevo.conf"
+	echo text >"$DIR/put"
+	mv "$DIR/put" "$RELEVO"
+	old=$(workers)
+	mv "$DIR/own" "$DIR/away"
+	mkdir "$DIR/own"
+	if has_landlock; then
+		until_true 20 grep -q '"event":"renewed"' "$DIR/relevo.err"
+		until_true 10 one_worker
+		[[ $(workers) != "$old" ]]
+	fi
+	ask m1
+	http_status 200
+	until_true 10 test -s "$DIR/own/state"
+	run ! grep -qE '(reload|upgrade)_refused' "$DIR/relevo.err"
 }
 
 # -- The log, and what is secret ----------------------------------------------
