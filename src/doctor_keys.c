@@ -7,6 +7,7 @@
 #include "config.h"
 #include "doctor.h"
 #include "json.h"
+#include "log.h"
 #include "probe.h"
 #include "text.h"
 
@@ -122,12 +123,17 @@ sentence(const struct probe *p, char *out, size_t n)
 	    "0.error.message", "detail", "error" };
 	struct json_tree *t = probe_json(p);
 	const char *s = NULL;
+	char *own = NULL;
 
 	for (size_t i = 0; s == NULL && i < sizeof(paths) / sizeof(*paths);
 	    i++)
 		s = json_string(json_at(t, paths[i]));
-	snprintf(out, n, "%s%.200s", s != NULL ? ": " : "",
-	    s != NULL ? s : "");
+	/* Half a key would be no secret that is known. */
+	if (s != NULL && (own = strdup(s)) != NULL)
+		log_redact(own, strlen(own));
+	snprintf(out, n, "%s%.200s", own != NULL ? ": " : "",
+	    own != NULL ? own : "");
+	free(own);
 	json_free(t);
 }
 

@@ -56,6 +56,11 @@ config_one()
 	[[ $status == 1 ]]
 	finds FAIL 'p1 k-[0-9a-f]+' 'refuses the key \(401' 'new key'
 	[[ $output != *test-key* && $output != *$'\e'* ]]
+	# Nor the half of it where a long sentence is cut.
+	mock_key y-p1 "status=401,message=$(printf 'x%.0s' {1..191})test-key-p1"
+	doctor
+	finds FAIL 'p1 k-[0-9a-f]+' 'refuses the key \(401: xxx'
+	[[ $output != *test-key* ]]
 }
 
 @test "doctor: a key that is taken, a list that everybody may see" {
