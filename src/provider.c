@@ -6,6 +6,7 @@
 #include "config.h"
 #include "day.h"
 #include "hint.h"
+#include "log.h"
 #include "text.h"
 #include "verdict.h"
 
@@ -416,6 +417,8 @@ provider_judge(const struct config_provider *p, const struct config_model *m,
 		if (v->strip[0] == '\0')
 			v->action = PROVIDER_NEXT;
 	}
+	/* Before it is cut: half a key would be no secret that is known. */
+	log_redact(e.message, strlen(e.message));
 	set_fault(p, w, a, &e, now, v);
 }
 

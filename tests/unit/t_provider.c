@@ -418,6 +418,26 @@ words_for_the_client(void **state)
 	assert_int_equal(v.fault.status, 502);
 }
 
+/* Wherever a quoted key stands to the place where the sentence is cut. */
+static void
+no_half_of_a_key(void **state)
+{
+	static const char key[] = "test-key-of-half";
+	struct provider_verdict v;
+	char body[1024];
+	int n;
+
+	(void)state;
+	assert_int_equal(log_secret(key), 0);
+	for (n = 280; n < 500; n++) {
+		snprintf(body, sizeof(body), "{\"error\":{\"message\":\""
+		    "%0*d%s\"}}", n, 0, key);
+		judge_of("groq", 400, FAULT_NONE, NULL, body, &v);
+		assert_non_null(strstr(v.fault.message, ": 0000"));
+		assert_null(strstr(v.fault.message, "0te"));
+	}
+}
+
 static void
 members_to_strip(void **state)
 {
@@ -612,6 +632,7 @@ main(void)
 		cmocka_unit_test(hostile_echoes),
 		cmocka_unit_test(odd_bodies),
 		cmocka_unit_test(words_for_the_client),
+		cmocka_unit_test(no_half_of_a_key),
 		cmocka_unit_test(members_to_strip),
 		cmocka_unit_test(hints),
 		cmocka_unit_test(pacific_days),
