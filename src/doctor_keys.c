@@ -13,6 +13,7 @@
 
 #define WAIT_MS		15000
 #define HEADERS		16
+#define LISTED		4096	/* models; more are not looked through */
 #define SKEW_WARN	(5 * 1000)	/* of our clock, ms */
 #define SKEW_FAIL	(60 * 1000)	/* a minute's window is off by all */
 
@@ -137,24 +138,34 @@ sentence(const struct probe *p, char *out, size_t n)
 	json_free(t);
 }
 
-static bool
-lists(const struct json_tree *t, const char *id)
+/* The names that it lists, which end with NULL; of t, but the array. */
+static const char **
+listed(const struct json_tree *t)
 {
-	size_t n = json_count(json_at(t, "data"));
+	size_t n = json_count(json_at(t, "data")), k = 0;
+	const char **ids, *s;
 	char path[32];
 
+	/* The n-th is found by counting; 400 are usual. */
+	if (n == 0 || n > LISTED || (ids = calloc(n + 1, sizeof(*ids))) == NULL)
+		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		const char *s;
-
 		snprintf(path, sizeof(path), "data.%zu.id", i);
 		s = json_string(json_at(t, path));
-		if (s == NULL)
-			continue;
-		if (strcmp(s, id) == 0 || (strncmp(s, "models/", 7) == 0 &&
-		    strcmp(s + 7, id) == 0))
-			return true;
+		if (s != NULL)
+			ids[k++] = strncmp(s, "models/", 7) == 0 ? s + 7 : s;
 	}
-	return false;
+	return ids;
+}
+
+static bool
+lists(const char *const *ids, const char *id)
+{
+	if (strncmp(id, "models/", 7) == 0)
+		id += 7;
+	while (*ids != NULL && strcmp(*ids, id) != 0)
+		ids++;
+	return *ids != NULL;
 }
 
 /* Which of the models that we would ask the provider does not have. */
@@ -163,17 +174,17 @@ models_look(struct doctor *d, const struct asked *a)
 {
 	const struct config *c = d->cfg;
 	struct json_tree *t = probe_json(&a->probe);
+	const char **ids = listed(t);
 
-	for (size_t i = 0; i < c->nmodels; i++)
+	for (size_t i = 0; ids != NULL && i < c->nmodels; i++)
 		if (&c->providers[c->models[i].provider] == a->provider &&
-		    c->models[i].off == NULL &&
-		    json_count(json_at(t, "data")) > 0 &&
-		    !lists(t, c->models[i].id))
+		    c->models[i].off == NULL && !lists(ids, c->models[i].id))
 			doctor_tell(d, DOCTOR_WARN, a->provider->name,
 			    "it may have another name now, or be gone; "
 			    "enabled = no in its section switches it off",
 			    "the provider does not list %s",
 			    c->models[i].id);
+	free(ids);
 	json_free(t);
 }
 

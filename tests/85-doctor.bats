@@ -80,6 +80,43 @@ config_one()
 	finds warn p1 'does not list gone-model' 'another name'
 }
 
+# long_list N: a provider that lists N models, none of them ours.
+long_list()
+{
+	spawn lister perl -MIO::Socket::INET -e '
+	    my $s = IO::Socket::INET->new(Listen => 5, LocalAddr =>
+	        "127.0.0.1") or die;
+	    open my $f, ">", "$ARGV[1].new" or die; print $f $s->sockport;
+	    close $f; rename "$ARGV[1].new", $ARGV[1];
+	    my $b = "{\"data\":[" . join(",", ("{\"id\":\"a\"}") x $ARGV[0])
+	        . "]}";
+	    while (my $c = $s->accept) {
+	        while (<$c>) { last if /^\r?$/ }
+	        print $c "HTTP/1.1 200 OK\r\nConnection: close\r\n" .
+	            "Content-Length: " . length($b) . "\r\n\r\n$b";
+	        close $c }' "$1" "$DIR/lister.port"
+	LISTER=$SPAWNED
+	until_true 10 test -s "$DIR/lister.port"
+	config_write <<-END
+		provider p1 {
+			url = "http://127.0.0.1:$(<"$DIR/lister.port")/v1"
+			key = test-key
+		}
+		model p1/m1 { }
+	END
+}
+
+@test "doctor: a list without end is not looked through" {
+	long_list 300000
+	run --separate-stderr timeout 60 "$RELEVO" --config "$CONF" doctor
+	[[ $status == 0 ]]
+	finds - 'p1 k-[0-9a-f]+' 'only a chat can tell'
+	run ! grep -q 'does not list' <<<"$output"
+	forget "$LISTER"
+	kill "$LISTER"
+	wait "$LISTER" || true
+}
+
 @test "doctor: nobody there, no such host, a limit, a wrong path" {
 	local port
 
