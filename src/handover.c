@@ -47,6 +47,9 @@ signals_wait(sigset_t *before)
 		(void)sigaction(sigs[i], &sa, NULL);
 	}
 	(void)sigprocmask(SIG_BLOCK, &set, before);
+	/* Who started us may have had them blocked. */
+	for (size_t i = 0; i < sizeof(sigs) / sizeof(*sigs); i++)
+		(void)sigdelset(before, sigs[i]);
 }
 
 /* As poll; a signal is an EINTR. */

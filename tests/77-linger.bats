@@ -336,6 +336,34 @@ other()
 	setpriv --reuid=nobody --regid=nogroup --clear-groups perl -e "$@"
 }
 
+# By SIGTERM a server says that the client left, also to who was started with
+# the signal blocked.
+@test "linger: a CGI that is told to end, ends, and its call with it" {
+	local body how
+
+	body=$(chat_body m1 'stream: true')
+	for how in '' 'POSIX::sigprocmask(POSIX::SIG_BLOCK(),
+	    POSIX::SigSet->new(POSIX::SIGTERM()));'; do
+		mock_ctl POST reset >/dev/null
+		mock_script m1 tokens=2,gate=g
+		mock_gate g 1
+		printf %s "$body" >"$DIR/body"
+		spawn cgi env -i REQUEST_METHOD=POST \
+		    REQUEST_URI=/v1/chat/completions \
+		    CONTENT_TYPE=application/json GATEWAY_INTERFACE=CGI/1.1 \
+		    CONTENT_LENGTH=${#body} RELEVO_CONFIG="$DIR/relevo.conf" \
+		    ASAN_OPTIONS="${ASAN_OPTIONS:-}" perl -MPOSIX -e "$how"'
+		        open STDIN, "<", shift; exec @ARGV' \
+		    "$DIR/body" "$RELEVO"
+		forget "$SPAWNED"
+		until_true 5 grep -q 'w1 ' "$DIR/cgi.out"
+		kill -TERM "$SPAWNED"
+		until_true 5 gone "$SPAWNED" || fail "it goes on: $how"
+		mock_wait m1 aborted
+		: >"$DIR/cgi.out"
+	done
+}
+
 @test "linger: it listens to its own user only" {
 	cgi GET /health </dev/null >"$DIR/out" 2>>"$DIR/relevo.err"
 	the_keeper
