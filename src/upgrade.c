@@ -19,7 +19,8 @@
 #define VARIABLE	"RELEVO_UPGRADE"
 #define CHECK_MS	20000
 #define CHECK_LOOK	10		/* ms between looks whether it ended */
-#define CHECK_SAID	2048		/* bytes that are kept */
+#define CHECK_SAID	2048		/* bytes that are kept ... */
+#define CHECK_PART	1024		/* ... of parts of this size */
 
 /* AT_EXECFN (getauxval(3)) is the path that was given to execve; /proc/self/exe
  * is where its links led, and "(deleted)" once it has been replaced. */
@@ -89,12 +90,26 @@ left(int64_t end)
 	return end - now.mono;
 }
 
-/* All that it says until it closes its output. */
+/* Its last words: errors come behind any number of warnings, and so does that
+ * all is well. */
+static void
+keep_end(struct buf *said, const char *p, size_t n)
+{
+	size_t all = said->len + n;
+
+	if (all > CHECK_SAID) {
+		said->len -= all - CHECK_SAID;
+		memmove(said->data, said->data + all - CHECK_SAID, said->len);
+	}
+	(void)buf_put(said, p, n);
+}
+
+/* What it says until it closes its output. */
 static void
 hear(int fd, int64_t end, struct buf *said)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char part[1024];
+	char part[CHECK_PART];
 	int64_t ms;
 	ssize_t n;
 
@@ -104,8 +119,7 @@ hear(int fd, int64_t end, struct buf *said)
 		n = read(fd, part, sizeof(part));
 		if (n <= 0)
 			return;
-		if (said->len < CHECK_SAID)
-			(void)buf_put(said, part, (size_t)n);
+		keep_end(said, part, (size_t)n);
 	}
 }
 

@@ -82,27 +82,51 @@ another_file_is_due_and_the_same_is_not(void **state)
 	assert_false(upgrade_due(&u));
 }
 
+static int
+check_by(const char *script, int ms, struct buf *said)
+{
+	struct upgrade u = { .path = "/tmp/relevo-upgrade-XXXXXX" };
+	int fd = mkstemp(u.path), rc;
+
+	assert_int_equal(write(fd, script, strlen(script)), strlen(script));
+	assert_int_equal(fchmod(fd, 0700), 0);
+	close(fd);
+	buf_init(said, 4096);
+	alarm(30);
+	rc = check(&u, "none", ms, said);
+	alarm(0);
+	unlink(u.path);
+	return rc;
+}
+
 /* Its parent has no time for anything else meanwhile. */
 static void
 a_check_that_goes_on_without_output_is_ended(void **state)
 {
-	static const char text[] = "#!/bin/sh\n"
-	    "exec </dev/null >/dev/null 2>&1\nexec sleep 60\n";
-	struct upgrade u = { .path = "/tmp/relevo-upgrade-XXXXXX" };
-	int fd = mkstemp(u.path);
 	struct buf said;
 
 	(void)state;
-	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
-	assert_int_equal(fchmod(fd, 0700), 0);
-	close(fd);
-	buf_init(&said, 4096);
-	alarm(30);
-	assert_int_equal(check(&u, "none", 300, &said), -1);
-	alarm(0);
+	assert_int_equal(check_by("#!/bin/sh\n"
+	    "exec </dev/null >/dev/null 2>&1\nexec sleep 60\n", 300,
+	    &said), -1);
 	assert_string_equal(buf_str(&said), "killed by signal 9");
 	buf_release(&said);
-	unlink(u.path);
+}
+
+static void
+warnings_of_any_number_are_no_matter(void **state)
+{
+	struct buf said;
+
+	(void)state;
+	assert_int_equal(check_by("#!/bin/sh\nseq 5000 >&2\n"
+	    "echo /x: ok, 1 of 1\n", CHECK_MS, &said), 0);
+	buf_release(&said);
+	assert_int_equal(check_by("#!/bin/sh\nseq 5000 >&2\n"
+	    "echo /x: wrong >&2; exit 2\n", CHECK_MS, &said), -1);
+	assert_non_null(strstr(buf_str(&said), "5000\n/x: wrong\nstatus 2"));
+	assert_in_range(said.len, 2000, 2100);
+	buf_release(&said);
 }
 
 /* In a process that runs a copy: whether it is due when another one took its
@@ -162,6 +186,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(what_one_leaves_the_next_finds),
 		cmocka_unit_test(only_ones_own_estate_is_taken),
 		cmocka_unit_test(a_check_that_goes_on_without_output_is_ended),
+		cmocka_unit_test(warnings_of_any_number_are_no_matter),
 		cmocka_unit_test(one_that_came_before_it_was_asked_for_is_due),
 		cmocka_unit_test(another_file_is_due_and_the_same_is_not),
 	};
