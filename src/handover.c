@@ -102,6 +102,16 @@ give(struct pass *s, const unsigned char *p, size_t n)
 	return GOING;
 }
 
+/* As the log itself: a pipe whose reader stopped must not stop us. */
+static void
+note(const unsigned char *p, size_t n)
+{
+	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (poll(&err, 1, 0) > 0 && write(STDERR_FILENO, p, n) < 0)
+		return;
+}
+
 static enum end
 take(struct pass *s, const unsigned char *p, size_t n)
 {
@@ -121,8 +131,7 @@ take(struct pass *s, const unsigned char *p, size_t n)
 			end = give(s, piece.p, piece.n);
 			break;
 		case RECORD_STDERR:
-			if (write(STDERR_FILENO, piece.p, piece.n) < 0)
-				break;	/* a log line, as any other */
+			note(piece.p, piece.n);
 			break;
 		case RECORD_END:
 			end = WHOLE;

@@ -336,6 +336,29 @@ other()
 	setpriv --reuid=nobody --regid=nogroup --clear-groups perl -e "$@"
 }
 
+@test "linger: a log that nobody reads holds up no answer" {
+	local n
+
+	# The pipe is full, and open at its other end.
+	for n in 1 2; do
+		chat_body m1 >"$DIR/body"
+		output=$(env -i REQUEST_METHOD=POST GATEWAY_INTERFACE=CGI/1.1 \
+		    REQUEST_URI=/v1/chat/completions \
+		    CONTENT_TYPE=application/json \
+		    RELEVO_CONFIG="$DIR/relevo.conf" \
+		    ASAN_OPTIONS="${ASAN_OPTIONS:-}" timeout -s KILL 10 perl -MFcntl -e '
+		        open STDIN, "<", shift; pipe my $r, my $w;
+		        fcntl $w, F_SETFL, O_NONBLOCK;
+		        1 while syswrite $w, "x" x 4096;
+		        fcntl $w, F_SETFL, 0;
+		        fcntl $r, F_SETFD, 0; open STDERR, ">&", $w;
+		        exec @ARGV' "$DIR/body" "$RELEVO")
+		[[ $output == 'Status: 200'*'w1 w2 w3 w4 w5'* ]] ||
+		    fail "$n: $output"
+		the_keeper
+	done
+}
+
 # By SIGTERM a server says that the client left, also to who was started with
 # the signal blocked.
 @test "linger: a CGI that is told to end, ends, and its call with it" {
