@@ -1,26 +1,16 @@
 #include "front_fcgi.h"
 
 #include <errno.h>
-#include <fcgiapp.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api.h"
-#include "buf.h"
 #include "config.h"
-#include "fault.h"
-#include "http.h"
+#include "front_fcgi_own.h"
 #include "log.h"
-#include "loop.h"
-#include "record.h"
 #include "relay.h"
 
-#define FRONT_PEEK	(64 * 1024)	/* a request this small is not copied */
 #define FRONT_FULL	(64 * 1024)	/* waiting bytes that pause a stream */
 #define FRONT_IN	(16 * RECORD_PARAMS)	/* a byte in each record */
 #define FRONT_OUT	(32 * 1024 * 1024)
@@ -31,52 +21,10 @@
 #define FRONT_SILENT_MS	500		/* then: closed after such a silence */
 #define FRONT_PAUSE_MS	1000		/* without descriptors: no accept */
 
-enum state { IDLE, BUSY, GONE };
-
-struct conn {
-	struct loop_io		 io;
-	struct front		*f;
-	struct conn		*next, **prev;
-	enum state		 state;
-	struct record_walk	 walk;
-	struct buf		 in;		/* a request bigger than a peek */
-	struct buf		 body;		/* ... and its body */
-	FCGX_Request		 fcgi;
-	struct http		 http;
-	struct relay		*relay;		/* the chat under way, or NULL */
-	struct sink		 sink;
-	struct buf		 out;		/* bytes for the web server */
-	size_t			 out_at;	/* of them written */
-	size_t			 open;		/* a record that may grow */
-	bool			 ended;		/* the answer is in out */
-	bool			 whole;
-	bool			 full;		/* the relay waits for room */
-	bool			 cut;		/* to be cut when timer fires */
-	struct loop_task	 flush;
-	struct loop_timer	 timer;		/* body or stall deadline */
-};
-
-struct front {
-	struct loop		*loop;
-	const struct config	*cfg;
-	struct api		*api;
-	struct loop_io		 listen;
-	struct loop_timer	 again;		/* accept once more */
-	struct conn		*conns;
-	unsigned char		*peek;
-	struct http_ids		 ids;
-	bool			(*welcome)(int fd);	/* or NULL */
-	bool			 used;
-	bool			 draining;
-	int64_t			 grace;		/* steady ms, while draining */
-	void			(*done)(void *);
-	void			*done_arg;
-};
-
 #define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 
-static void
-conn_close(struct conn *c)
+void
+front_fcgi_close(struct conn *c)
 {
 	struct front *f = c->f;
 	bool busy = c->state == BUSY;
@@ -135,7 +83,7 @@ conn_cut(struct conn *c)
 	static const char bad[8];
 
 	(void)send(c->io.fd, bad, sizeof(bad), MSG_DONTWAIT | MSG_NOSIGNAL);
-	conn_close(c);
+	front_fcgi_close(c);
 }
 
 /* A kept connection while we drain. The web server may be sending its next
@@ -166,7 +114,7 @@ conn_done(struct conn *c)
 		return;
 	}
 	if (!keep) {
-		conn_close(c);
+		front_fcgi_close(c);
 		return;
 	}
 	FCGX_Free(&c->fcgi, 0);
@@ -221,7 +169,7 @@ on_flush(struct loop_task *t)
 	struct conn *c = OWNER(t, struct conn, flush);
 
 	if (give(c) != 0) {
-		conn_close(c);
+		front_fcgi_close(c);
 		return;
 	}
 	if (c->out_at < c->out.len) {
@@ -245,180 +193,6 @@ on_flush(struct loop_task *t)
 	}
 }
 
-/* ---- taking a request in ---- */
-
-/* The body that was collected, no larger than it has to be. */
-static char *
-body_take(struct conn *c, size_t *n)
-{
-	char *p = realloc(c->body.data, c->body.len + 1);
-
-	if (p == NULL)
-		return NULL;
-	*n = c->body.len;
-	buf_init(&c->body, c->body.max);
-	return p;
-}
-
-static char *
-body_read(struct conn *c, size_t *n)
-{
-	size_t want = c->walk.too_big || c->walk.too_long ? 0 : c->walk.body;
-	char *p;
-	int got;
-
-	/* One byte more than there is: libfcgi has then read the record that
-	 * ends the input, which would poison the next request otherwise. */
-	p = malloc(want + 1);
-	if (p == NULL)
-		return NULL;
-	got = FCGX_GetStr(p, (int)want + 1, c->fcgi.in);
-	if (c->walk.too_big) {
-		char skip[4096];
-
-		while (FCGX_GetStr(skip, sizeof(skip), c->fcgi.in) ==
-		    sizeof(skip))
-			;
-		got = 0;
-	}
-	if (got < 0 || (size_t)got != want || FCGX_GetError(c->fcgi.in) != 0) {
-		free(p);
-		return NULL;
-	}
-	*n = want;
-	return p;
-}
-
-/* The whole request is at fd (the socket, or a memfd with its records). false:
- * libfcgi closed fd, as it does with what it refuses. */
-static bool
-conn_begin(struct conn *c, int fd)
-{
-	struct api_request rq = { .http = &c->http };
-	struct fault f;
-
-	if (FCGX_InitRequest(&c->fcgi, -1, 0) != 0)
-		goto fail;
-	c->fcgi.ipcFd = fd;
-	c->fcgi.keepConnection = 1;
-	if (FCGX_Accept_r(&c->fcgi) < 0) {
-		if (fd == c->io.fd)
-			c->io.fd = -1;
-		conn_close(c);
-		return false;
-	}
-	c->state = BUSY;
-	if (FCGX_GetError(c->fcgi.in) != 0)
-		goto fail;
-	rq.body = c->body.len > 0 && !c->walk.too_big ?
-	    body_take(c, &rq.len) : body_read(c, &rq.len);
-	if (rq.body == NULL)
-		goto fail;
-	loop_timer_cancel(c->f->loop, &c->timer);
-	/* Only its parameters are still needed: 17 KB for each stream. */
-	FCGX_FreeStream(&c->fcgi.in);
-	FCGX_FreeStream(&c->fcgi.out);
-	FCGX_FreeStream(&c->fcgi.err);
-	buf_release(&c->in);
-	buf_release(&c->body);
-	fault_set(&rq.fault, FAULT_NONE, NULL, "%s", "");
-	if (http_read(&c->http, c->fcgi.envp, &c->f->ids, &f) != 0)
-		rq.fault = f;
-	else if (c->walk.too_big)
-		fault_set(&rq.fault, FAULT_BODY_TOO_LARGE, NULL,
-		    "the body is larger than max-body (%zu bytes)",
-		    c->f->cfg->max_body);
-	if (c->walk.too_long)
-		http_too_long(&rq.fault);
-	c->ended = false;
-	c->relay = api_start(c->f->api, &rq, &c->sink);
-	return true;
-fail:
-	conn_close(c);
-	return true;
-}
-
-/* The parameters of a request that was collected reach libfcgi through a
- * memfd. The body could too, but would be written, read by 8 KB and copied. */
-static void
-conn_collected(struct conn *c)
-{
-	int fd = memfd_create("request", MFD_CLOEXEC);
-
-	if (fd < 0 || write(fd, c->in.data, c->in.len) !=
-	    (ssize_t)c->in.len || lseek(fd, 0, SEEK_SET) != 0) {
-		log_msg(LOG_ERROR, "memfd", "a request of %zu bytes could not "
-		    "be taken in: %s", c->in.len, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		conn_close(c);
-		return;
-	}
-	if (conn_begin(c, fd))
-		close(fd);
-}
-
-/* Receive what is there and walk its records. */
-static void
-conn_collect(struct conn *c)
-{
-	struct front *f = c->f;
-	ssize_t n;
-
-	while ((n = recv(c->io.fd, f->peek, FRONT_PEEK, MSG_DONTWAIT)) > 0) {
-		switch (record_collect(&c->walk, f->peek, (size_t)n, &c->in,
-		    &c->body)) {
-		case RECORD_WHOLE:
-			conn_collected(c);
-			return;
-		case RECORD_BAD:
-			conn_close(c);
-			return;
-		case RECORD_MORE:
-			break;
-		}
-	}
-	if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		conn_close(c);
-}
-
-static void
-conn_readable(struct conn *c)
-{
-	struct front *f = c->f;
-	ssize_t n;
-
-	if (c->in.len > 0 || c->walk.at > 0) {
-		conn_collect(c);
-		return;
-	}
-	n = recv(c->io.fd, f->peek, FRONT_PEEK, MSG_PEEK | MSG_DONTWAIT);
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			conn_close(c);
-		return;
-	}
-	switch (record_whole(&c->walk, f->peek, (size_t)n)) {
-	case RECORD_WHOLE:
-		/* What follows, an abort say, libfcgi would read and forget.
-		 * No web server asks again before it has its answer. */
-		if (c->walk.at < (size_t)n)
-			conn_close(c);
-		else
-			(void)conn_begin(c, c->io.fd);
-		break;
-	case RECORD_BAD:
-		conn_close(c);
-		break;
-	case RECORD_MORE:
-		(void)loop_timer_set(f->loop, &c->timer,
-		    loop_now(f->loop) + f->cfg->body_ms);
-		record_start(&c->walk, f->cfg->max_body);
-		conn_collect(c);
-		break;
-	}
-}
-
 static void
 on_ready(struct loop_io *io, unsigned events)
 {
@@ -426,7 +200,7 @@ on_ready(struct loop_io *io, unsigned events)
 
 	if (c->state == IDLE) {
 		if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-			conn_readable(c);
+			front_fcgi_readable(c);
 		return;
 	}
 	/* The web server has nothing more to say while we answer: whatever
@@ -437,7 +211,7 @@ on_ready(struct loop_io *io, unsigned events)
 		if (!(events & (EPOLLHUP | EPOLLERR)) && !c->ended &&
 		    record_end(&c->out, c->walk.id) == 0)
 			(void)give(c);
-		conn_close(c);
+		front_fcgi_close(c);
 		return;
 	}
 	if (events & EPOLLOUT)
@@ -455,14 +229,14 @@ on_deadline(struct loop_timer *t)
 		return;
 	}
 	if (c->state == IDLE && c->f->draining && c->walk.at == 0) {
-		conn_close(c);
+		front_fcgi_close(c);
 		return;
 	}
 	log_msg(LOG_INFO, c->state == IDLE ? "body_timeout" : "client_stalled",
 	    "a connection was closed after %d s without progress",
 	    (c->state == IDLE ? c->f->cfg->body_ms : c->f->cfg->stall_ms) /
 	    1000);
-	conn_close(c);
+	front_fcgi_close(c);
 }
 
 /* ---- the listener ---- */
@@ -489,13 +263,13 @@ conn_new(struct front *f, int fd)
 		c->next->prev = &c->next;
 	f->conns = c;
 	if (loop_watch(f->loop, &c->io, EPOLLIN | EPOLLRDHUP) != 0) {
-		conn_close(c);
+		front_fcgi_close(c);
 		return;
 	}
 	(void)loop_timer_set(f->loop, &c->timer,
 	    loop_now(f->loop) + f->cfg->body_ms);
 	/* Most peers have sent all by now: one epoll_wait saved. */
-	conn_readable(c);
+	front_fcgi_readable(c);
 }
 
 static void
@@ -619,7 +393,7 @@ front_fcgi_free(struct front *f)
 		return;
 	f->draining = false;
 	while (f->conns != NULL)
-		conn_close(f->conns);	/* NOLINT: it unlinks itself */
+		front_fcgi_close(f->conns);	/* NOLINT: it unlinks itself */
 	loop_forget(f->loop, &f->listen);
 	loop_timer_cancel(f->loop, &f->again);
 	free(f->peek);

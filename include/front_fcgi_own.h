@@ -1,0 +1,68 @@
+/* front_fcgi_own: what the parts of front_fcgi share, and nobody else. */
+#ifndef FRONT_FCGI_OWN_H
+#define FRONT_FCGI_OWN_H
+
+#include <fcgiapp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "answer.h"
+#include "buf.h"
+#include "front_fcgi.h"
+#include "http.h"
+#include "loop.h"
+#include "record.h"
+
+#define FRONT_PEEK	(64 * 1024)	/* a request this small is not copied */
+
+enum state { IDLE, BUSY, GONE };
+
+struct conn {
+	struct loop_io		 io;
+	struct front		*f;
+	struct conn		*next, **prev;
+	enum state		 state;
+	struct record_walk	 walk;
+	struct buf		 in;		/* a request bigger than a peek */
+	struct buf		 body;		/* ... and its body */
+	FCGX_Request		 fcgi;
+	struct http		 http;
+	struct relay		*relay;		/* the chat under way, or NULL */
+	struct sink		 sink;
+	struct buf		 out;		/* bytes for the web server */
+	size_t			 out_at;	/* of them written */
+	size_t			 open;		/* a record that may grow */
+	bool			 ended;		/* the answer is in out */
+	bool			 whole;
+	bool			 full;		/* the relay waits for room */
+	bool			 cut;		/* to be cut when timer fires */
+	struct loop_task	 flush;
+	struct loop_timer	 timer;		/* body or stall deadline */
+};
+
+struct front {
+	struct loop		*loop;
+	const struct config	*cfg;
+	struct api		*api;
+	struct loop_io		 listen;
+	struct loop_timer	 again;		/* accept once more */
+	struct conn		*conns;
+	unsigned char		*peek;
+	struct http_ids		 ids;
+	bool			(*welcome)(int fd);	/* or NULL */
+	bool			 used;
+	bool			 draining;
+	int64_t			 grace;		/* steady ms, while draining */
+	void			(*done)(void *);
+	void			*done_arg;
+};
+
+/* End a connection in any state: its chat too, which is told. */
+void	front_fcgi_close(struct conn *c);
+
+/* Take in what came of a request, and begin its answer when that was all. c
+ * may be gone after it. */
+void	front_fcgi_readable(struct conn *c);
+
+#endif
