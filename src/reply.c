@@ -241,6 +241,7 @@ complete(struct reply *r, struct buf *out)
 		return;
 	}
 	if (r->spec.mode == REPLY_SSE) {
+		reply_break(r, out);
 		put_usage(r, out);
 		buf_puts(out, "data: [DONE]\n\n");
 		whole(r, out, start);

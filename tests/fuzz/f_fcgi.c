@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../src/front_fcgi.c"
+#include "../../src/front_fcgi_in.c"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

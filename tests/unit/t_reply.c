@@ -597,7 +597,7 @@ test_parts(void **state)
 static void
 test_parts_that_fail(void **state)
 {
-	char body[20 * 1024], want[20 * 1024 + 2];
+	char body[20 * 1024], want[20 * 1024 + 32];
 	const char *big = filler("x", 9000);
 
 	(void)state;
@@ -615,6 +615,12 @@ test_parts_that_fail(void **state)
 	reply_break(&r, &out);
 	reply_break(&r, &out);
 	assert_string_equal(buf_str(&out), want);
+	/* Behind the last finish_reason that is no fault, and the end is made
+	 * before [DONE] too. */
+	snprintf(body, sizeof(body), "%s%sdata: {\"a\":\"%s",
+	    EV(TEXT("a")), EV(STOP), big);
+	snprintf(want, sizeof(want), "%s\n\n%s", body, DONE);
+	expect_done(&sse, HEAD_SSE, body, want);
 	/* Several lines of data, which fit one by one, become one line. */
 	snprintf(body, sizeof(body), "data: {\"a\":\ndata: \"%.3000s\",\n"
 	    "data: \"b\": \"%.3000s\"}\n\n", big, big);
