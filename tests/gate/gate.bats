@@ -119,7 +119,10 @@ gate_instructions()
 	command -v valgrind >/dev/null || fail "valgrind is not installed"
 	# It complains of system calls that are younger than it is.
 	STDERR_ALLOW='^--[0-9]+-- '
-	printf '#!/bin/sh\nexec valgrind -q --tool=callgrind %s %s "$@"\n' \
+	# Large copies are counted by their stores, not as the one instruction a
+	# byte that callgrind takes glibc's `rep movsb` for.
+	printf '#!/bin/sh\n%s exec valgrind -q --tool=callgrind %s %s "$@"\n' \
+	    "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1000000000" \
 	    "--callgrind-out-file='$DIR/cg.%p'" "$real" >"$DIR/spent"
 	chmod +x "$DIR/spent"
 	RELEVO=$DIR/spent
@@ -179,12 +182,12 @@ within()
 	within $((205000 * 105 / 100)) "instructions for a chat"
 }
 
-@test "gate: a stream of 200 chunks is at most 640,000 instructions" {
+@test "gate: a stream of 200 chunks is at most 450,000 instructions" {
 	gate_config
 	mock_script m1 tokens=200
 	gate_body 2000 'stream: true'
 	gate_instructions 100
-	within $((640000 * 105 / 100)) "instructions for a stream"
+	within $((450000 * 105 / 100)) "instructions for a stream"
 }
 
 rss()
