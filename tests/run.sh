@@ -73,7 +73,13 @@ part 'what a request costs' bats --tap tests/gate
 check 'the simulated day builds' $MAKE $jobs build/sim/day
 check 'a simulated day: no late 429, nothing left unused' build/sim/day
 check 'the fuzz targets build' $MAKE $jobs fuzz-build
-part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-30}"
+# The gates of what comes from outside have more time than what is behind them.
+gates='json sse chat reply http fcgi config'
+behind=$(ls tests/fuzz/f_*.c | sed 's,.*/f_\(.*\)\.c,\1,' |
+    grep -vxF "$(printf '%s\n' $gates)")
+part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-30}" 0 $gates
+part 'fuzzing what is behind' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-10}" 0 \
+    $behind
 part 'the fault matrix' node tests/matrix/run.mjs
 # Meanwhile: the two next parts are mostly waiting.
 { bats --tap tests/pack; echo "status $?"; } >"$later" 2>&1 &
