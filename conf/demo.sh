@@ -14,6 +14,15 @@ if [ -z "${PORT-}" ] && [ -f .env ]; then
 fi
 PORT=${PORT:-3000}
 export PORT
+url=http://127.0.0.1:$PORT
+
+# Before anything of a demo that runs already is touched. 7: nobody is there.
+told=0
+curl -s -o /dev/null -m 5 "$url/" || told=$?
+[ $told = 7 ] || {
+	echo "demo: something listens on $url already: PORT=8080 make demo"
+	exit 1
+}
 
 umask 077
 mkdir -p "$run"
@@ -45,7 +54,6 @@ setsid "$lighttpd" -D -f conf/lighttpd.conf &
 web=$!
 trap 'kill -TERM $web 2>/dev/null || :' INT TERM HUP EXIT
 
-url=http://127.0.0.1:$PORT
 n=0
 until curl -fs -o /dev/null "$url/health"; do
 	kill -0 $web 2>/dev/null || { echo "demo: lighttpd did not start"; exit 1; }

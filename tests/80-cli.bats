@@ -396,3 +396,12 @@ lighttpd_answers()
 	    (test("nobody") | not)'
 	grep -qE 'relevo.conf:[0-9]+: ' "$DIR/relevo.err"
 }
+
+# -- make demo ----------------------------------------------------------------
+
+@test "cli: a demo whose port is taken says so, and nothing else" {
+	run env PORT="$MOCK_PORT" timeout 20 sh "$ROOT/conf/demo.sh"
+	[[ $status == 1 ]]
+	[[ $output == "demo: something listens on $MOCK_URL already: "* ]]
+	((${#lines[@]} == 1))
+}
