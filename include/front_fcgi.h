@@ -32,7 +32,8 @@ bool	front_fcgi_used(struct front *f);
 bool	front_fcgi_log(void *arg, const char *p, size_t n);
 
 /* Take no new connection, close the kept ones when they have been silent for a
- * moment, and call done when the last stream has ended. done may be called before this returns. */
+ * moment, and call done when the last stream has ended. done may be called
+ * before this returns. */
 void	front_fcgi_drain(struct front *f, void (*done)(void *arg), void *arg);
 
 #endif

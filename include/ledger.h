@@ -32,8 +32,8 @@ struct ledger *ledger_open(const struct config *cfg,
 
 /* What the state file holds now, in a ledger of its own, for one who only
  * looks: nothing is made, locked, settled or changed, read permission is
- * enough, and it does not move on. ledger_health says why there is nothing to see. For the
- * functions that read, and ledger_close. NULL: memory is out. */
+ * enough, and it does not move on. ledger_health says why there is nothing to
+ * see. For the functions that read, and ledger_close. NULL: memory is out. */
 struct ledger *ledger_snapshot(const struct config *cfg,
     const struct text_time *now);
 

@@ -64,7 +64,7 @@ struct quota_answer {
 /* What a lane looks like now, for route. */
 struct quota_view {
 	struct quota_answer answer;	/* would a take be admitted now */
-	double	pressure;		/* fullest window, 0..1 (reserved too) */
+	double	pressure;		/* fullest window, 0..1, reserved too */
 	int64_t	requests;		/* admitted in the present day */
 	int64_t	resets;			/* wall ms: soonest end of a window
 					 * that has unused room; INT64_MAX */

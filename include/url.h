@@ -1,4 +1,4 @@
-/* url: addresses: whether one is fit to be called with a key, its port. Pure. */
+/* url: addresses: may one be called with a key, which is its port. Pure. */
 #ifndef URL_H
 #define URL_H
 
