@@ -440,7 +440,8 @@ help(const char *file, int argc, char **argv)
 	fputs("\nWithout a command it serves: FastCGI when a listening socket "
 	    "is on descriptor 0\nor in LISTEN_FDS, CGI when the environment "
 	    "says so. The configuration is\n--config, else RELEVO_CONFIG, else "
-	    "relevo.conf beside the binary, else\n/etc/relevo/relevo.conf.\n",
+	    "relevo.conf beside the binary, else\nrelevo/relevo.conf in a "
+	    "folder above it, else /etc/relevo/relevo.conf.\n",
 	    to);
 	return asked ? 0 : 2;
 }
