@@ -172,6 +172,198 @@ $wanted"
 	done
 }
 
+# both_tell WHAT WORD...: each stands, as code, in both READMEs.
+both_tell()
+{
+	local what=$1 file word bad=
+
+	shift
+	for file in README.md README.es.md; do
+		# By paragraphs: what is code may go on in the next line.
+		sed '/^```/,/^```$/d; /^    /d' "$ROOT/$file" |
+		    awk -v RS= '{ gsub(/\n/, " "); print }' |
+		    grep -oE '`[^`]+`' | tr -s '`, ' '\n' | sort -u >"$DIR/told"
+		for word; do
+			grep -qxF -- "$word" "$DIR/told" || bad+=" $file:$word"
+		done
+	done
+	[[ -z $bad ]] || fail "$what not told:$bad"
+}
+
+@test "docs: both READMEs have every code of an error, reason and strategy" {
+	local codes reasons strategies
+
+	mapfile -t codes < <(grep -oE '\] = \{ [45][0-9]{2}, "[a-z_]+"' \
+	    "$ROOT/src/fault.c" | cut -d'"' -f2)
+	mapfile -t reasons < <(grep -oE '\[QUOTA_[A-Z_]+\] = "[a-z_]+"' \
+	    "$ROOT/src/quota.c" | cut -d'"' -f2)
+	mapfile -t strategies < <(sed -n '/"round-robin",/,/};/p' \
+	    "$ROOT/src/config.c" | grep -oE '"[a-z-]+"' | tr -d '"')
+	((${#codes[@]} > 25 && ${#reasons[@]} > 20))
+	((${#strategies[@]} >= 6))
+	both_tell code "${codes[@]}"
+	both_tell reason "${reasons[@]}"
+	both_tell strategy "${strategies[@]}"
+}
+
+@test "docs: both READMEs have every event of the log, and no other" {
+	local events file word
+
+	# supervise's retire() hands its word on.
+	word='"[a-z_]+"'
+	cat "$ROOT"/src/*.c | tr '\n' ' ' | grep -oE \
+	    "(log_(msg|open)\(LOG_[A-Z]+|retire\(s),[^;\"%]*$word( : $word)?" |
+	    grep -oE '"[a-z_]+"' | tr -d '"' | sort -u >"$DIR/events"
+	(($(wc -l <"$DIR/events") > 25))
+	mapfile -t events < <(grep -vx request "$DIR/events")
+	both_tell event "${events[@]}"
+	for file in README.md README.es.md; do
+		while read -r word; do
+			grep -qx "$word" "$DIR/events" ||
+			    fail "$file: the log has no event $word"
+		done < <(sed -nE '/^\| (about|sobre) \| event/,/^$/p' \
+		    "$ROOT/$file" | sed 's/([^)]*)//g; s/`log = debug`//' |
+		    grep -oE '`[a-z_]+`' | tr -d '`')
+	done
+}
+
+@test "docs: both READMEs have every metric and every route" {
+	local metrics file route n=0
+
+	mapfile -t metrics < <(grep -oE '^	\{ "[a-z_]+", "' \
+	    "$ROOT/src/metrics.c" | cut -d'"' -f2)
+	((${#metrics[@]} > 20))
+	both_tell metric "${metrics[@]}"
+	while read -r route; do
+		for file in README.md README.es.md; do
+			grep '^|' "$ROOT/$file" | grep -qF "\`$route\`" ||
+			    fail "$file lacks $route"
+		done
+		n=$((n + 1))
+	done < <(sed -nE '/ table\[\] = \{/,/\};/ {
+	    s/.*HTTP_([A-Z]+), +"([^"]*)".*/\1 \2/; s/\*$/{id}/
+	    /^[A-Z]+ /p; }' "$ROOT/src/api.c")
+	((n > 10))
+}
+
+@test "docs: both READMEs have every module in the table of the source" {
+	local file
+
+	sed '/^#/d' "$ROOT/tests/layers.txt" | cut -f2- | tr ' ' '\n' |
+	    sort >"$DIR/there"
+	(($(wc -l <"$DIR/there") > 50))
+	for file in README.md README.es.md; do
+		sed -nE '/^## (Source|Código)/,$ s/^    (.{36}).*/\1/p' \
+		    "$ROOT/$file" | tr -s ' ' '\n' | sed '/^$/d' |
+		    sort >"$DIR/told"
+		diff "$DIR/there" "$DIR/told" ||
+		    fail "< is not in $file, > not in tests/layers.txt"
+	done
+}
+
+@test "docs: make help has every target that is typed, and no other" {
+	local files=("$ROOT/Makefile" "$ROOT"/tests/*/rules.mk) target
+
+	make -s -C "$ROOT" help >"$DIR/help"
+	for target in $(sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "${files[@]}" |
+	    sed -n 's/^\.PHONY: *//p'); do
+		case $target in
+		all | help | cgi-bin | deps-*) continue ;;
+		esac
+		grep -qE "make $target([ :]|$)" "$DIR/help" ||
+		    fail "make help lacks $target"
+	done
+	for target in $(grep -oE 'make [a-z_.-]+' "$DIR/help" |
+	    cut -d' ' -f2); do
+		grep -qhE "^([a-z-]+ )*$target( [a-z-]+)*:" "${files[@]}" ||
+		    fail "make help has $target, which there is not"
+	done
+	(($(wc -l <"$DIR/help") > 20))
+}
+
+# anchors FILE: as GitHub makes them of headings.
+anchors()
+{
+	sed -n 's/^##* //p' "$ROOT/$1" | sed 's/.*/\L&/' |
+	    sed -E "s/[][\`(){},.:;!?¿¡'\"\/]//g; s/ /-/g"
+}
+
+@test "docs: links within the documents lead somewhere" {
+	local file link n=0
+
+	for file in README.md README.es.md CONTRIBUTING.md; do
+		anchors "$file" >"$DIR/anchors"
+		for link in $(grep -oE '\]\([^)]+\)' "$ROOT/$file" |
+		    sed 's/^](//; s/)$//'); do
+			n=$((n + 1))
+			case $link in
+			http*) ;;
+			'#'*)	grep -qxF -- "${link#\#}" "$DIR/anchors" ||
+				    fail "$file: no heading for $link" ;;
+			*)	[[ -e $ROOT/$link ]] ||
+				    fail "$file: no file $link" ;;
+			esac
+		done
+	done
+	((n > 40))
+}
+
+# commands_of FILE: what it says to type in the part on the API, one a line.
+commands_of()
+{
+	sed -n '/^## API/,/^## Conf/p' "$ROOT/$1" |
+	    sed -n '/^    curl/ { :a; /\\$/ { N; ba }; s/\\\n//g; p }' |
+	    sed 's/^ *//'
+}
+
+# block LANGUAGE N: the N-th of the blocks that need no library.
+block()
+{
+	awk -v lang="$1" -v want="$2" '
+	    $0 == "```" lang { on = 1; text = ""; next }
+	    on && $0 == "```" { on = 0 }
+	    !on && text != "" {
+		if (text !~ /import OpenAI/ && ++n == want)
+			printf "%s", text
+		text = "" }
+	    on { text = text $0 "\n" }' "$ROOT/README.md" |
+	    sed "s|http://127.0.0.1:3000|$URL|"
+}
+
+# The OpenAI package's own example is run by tests/sdk/openai.mjs.
+@test "docs: the README's examples of the API run as they are printed" {
+	local command n=0 lang
+
+	# The tortoise is slow.
+	config_write <<<'alias auto { models = {"demo/echo"} }'
+	lighttpd_start fcgi
+	commands_of README.md >"$DIR/commands"
+	while read -r command; do
+		"$RELEVO" --config "$DIR/relevo.conf" state reset >/dev/null
+		run bash -c "${command//http:\/\/127.0.0.1:3000/$URL}" \
+		    </dev/null
+		[[ $status == 0 ]] || fail "$command: $status, $output"
+		[[ $output == *demo* && $output != *'"error"'* ]] ||
+		    fail "$command: $output"
+		n=$((n + 1))
+	done <"$DIR/commands"
+	((n >= 11))
+	for n in 1 2; do
+		"$RELEVO" --config "$DIR/relevo.conf" state reset >/dev/null
+		for lang in javascript:node python:python3; do
+			block "${lang%:*}" $n >"$DIR/example"
+			[[ -s $DIR/example ]]
+			run "${lang#*:}" - <"$DIR/example"
+			[[ $status == 0 && $output == *demo* ]] ||
+			    fail "${lang%:*} $n: $status, $output"
+		done
+	done
+	# The same in Spanish.
+	diff <(commands_of README.es.md | sed 's/Hola/Hello/') "$DIR/commands"
+	diff <(sed -n '/^```/,/^```$/p' "$ROOT/README.es.md" |
+	    sed 's/Hola/Hello/') <(sed -n '/^```/,/^```$/p' "$ROOT/README.md")
+}
+
 @test "docs: the image installs what the program is linked with" {
 	local package
 

@@ -1,6 +1,9 @@
 // The OpenAI SDK.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
+import { promisify } from 'node:util';
 import OpenAI from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
@@ -153,3 +156,18 @@ test('openai: /chat speaks to it as well, by a path of one\'s own',
 		assert.equal(r.choices[0].message.content, five);
 		assert.ok(web.url.startsWith('http://127.0.0.1:'));
 	});
+
+test('openai: the README\'s example runs', async () => {
+	const text = readFileSync(
+		new URL('../../README.md', import.meta.url), 'utf8');
+	const code = /```javascript\n(import OpenAI[^]*?)```/.exec(text)[1]
+		.replace('http://127.0.0.1:3000', web.url)
+		.replace('"rlv-..."', JSON.stringify(web.token))
+		.replace('"auto"', JSON.stringify(await model()));
+	const { stdout, stderr } = await promisify(execFile)(process.execPath,
+		['--input-type=module', '--eval', code],
+		{ cwd: new URL('.', import.meta.url) });
+
+	assert.equal(stdout, five);
+	assert.equal(stderr, '');
+});
