@@ -18,8 +18,7 @@ struct pass {
 	bool		 said;		/* a choice has content */
 	bool		 again;		/* a choice finished once more */
 	bool		 error;		/* finish_reason "error" */
-	bool		 part;		/* a choice without message or without
-					 * finish_reason: no JSON answer */
+	bool		 part;		/* a choice lacks its message or end */
 	bool		 full;		/* more than there is room for */
 	bool		 passed;	/* its bytes are out already */
 	struct chunk_edits edits;
