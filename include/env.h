@@ -24,6 +24,12 @@ int	env_path(const char *path, struct buf *errors);
 int	env_text(const char *path, const char *p, size_t n,
 	    struct buf *errors);
 
+/* Each file of a folder is a variable of its name, its text the value, without
+ * the newline at its end: how systemd hands over credentials (systemd.exec(5),
+ * CREDENTIALS_DIRECTORY). Files whose name is none of a variable are passed
+ * over; dir NULL: nothing. Otherwise as env_path, but for who may read. */
+int	env_folder(const char *dir, struct buf *errors);
+
 /* Make the environment again what it was at the first call of this, without
  * what `.env` brought since: before each load, so that a reload takes what the
  * file says now. 0, or -1 out of memory. */

@@ -166,7 +166,8 @@ config_load(const char *path, struct buf *errors, struct buf *warnings)
 	}
 	text_clock(&now);
 	c->loaded = now.wall;
-	bad = env_path(dotenv, errors);
+	bad = env_folder(getenv("CREDENTIALS_DIRECTORY"), errors);
+	bad |= env_path(dotenv, errors);
 	bad |= parse_path(&p, path, specs, sizeof(specs) / sizeof(*specs),
 	    errors, warnings);
 	if (p.scan.nfiles == 0)

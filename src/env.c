@@ -1,7 +1,10 @@
 #include "env.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -162,6 +165,59 @@ env_path(const char *path, struct buf *errors)
 		rc = env_text(path, buf_str(&text), text.len, errors);
 	}
 	buf_release(&text);
+	return rc;
+}
+
+static int
+read_file(const char *path, const char *name, struct buf *errors)
+{
+	struct file_owner owner;
+	struct buf text;
+	int rc = -1;
+
+	buf_init(&text, ENV_MAX_VALUE + 1);
+	if (file_read(path, ENV_MAX_VALUE, &text, &owner) != 0) {
+		buf_printf(errors, "%s:0: %s\n", path, errno == EINVAL ?
+		    "not a text file" : strerror(errno));
+		goto out;
+	}
+	while (text.len > 0 && (text.data[text.len - 1] == '\n' ||
+	    text.data[text.len - 1] == '\r'))
+		text.len--;
+	if (setenv(name, buf_str(&text), 0) == 0)
+		rc = 0;
+	else
+		buf_printf(errors, "%s:0: %s\n", path, strerror(errno));
+out:
+	buf_release(&text);
+	return rc;
+}
+
+int
+env_folder(const char *dir, struct buf *errors)
+{
+	DIR *d = dir != NULL ? opendir(dir) : NULL;
+	char path[PATH_MAX];
+	struct dirent *e;
+	int rc = 0;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		size_t n = 0;
+
+		while (is_name(e->d_name[n], n == 0))
+			n++;
+		if (n == 0 || e->d_name[n] != '\0' || snprintf(path,
+		    sizeof(path), "%s/%s", dir, e->d_name) >=
+		    (int)sizeof(path))
+			continue;
+		rc |= read_file(path, e->d_name, errors);
+	}
+	if (d != NULL) {
+		closedir(d);
+	} else if (dir != NULL) {
+		buf_printf(errors, "%s:0: %s\n", dir, strerror(errno));
+		rc = -1;
+	}
 	return rc;
 }
 

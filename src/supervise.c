@@ -22,6 +22,7 @@
 #include "config.h"
 #include "env.h"
 #include "log.h"
+#include "notify.h"
 #include "text.h"
 #include "upgrade.h"
 #include "worker.h"
@@ -340,6 +341,7 @@ stop(struct supervisor *s)
 	if (s->stopping)
 		return;
 	s->stopping = true;
+	notify("STOPPING=1");
 	if (s->path != NULL) {
 		(void)unlink(s->path);
 		close(s->fd);
@@ -386,10 +388,12 @@ run(struct supervisor *s, const sigset_t *set)
 		case SIGHUP:
 			if (s->stopping)
 				break;
+			notify_reloading();
 			if (upgrade_due(&s->binary))
 				upgrade(s);
 			else
 				reload(s);
+			notify("READY=1");
 			break;
 		case SIGUSR2:
 			/* From a worker that has outgrown its sandbox. Not a
@@ -474,6 +478,7 @@ supervise(int fd, struct config *cfg, const char *file, const char *path,
 	}
 	if (old->fd >= 0)
 		succeed(s);
+	notify("READY=1");
 	run(s, &set);
 	config_free(s->cfg);
 	free(s);

@@ -91,6 +91,63 @@ answers()
 	answers
 }
 
+# manager: what systemd does with NOTIFY_SOCKET: a line in $DIR/told for each
+# datagram, its own lines joined by a space.
+manager()
+{
+	spawn manager perl -e '
+		use Socket;
+		$SIG{TERM} = sub { exit 0 };
+		socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die;
+		bind($s, pack_sockaddr_un("$ARGV[0]/notify")) or die;
+		open(my $f, ">>", "$ARGV[0]/told"); select($f); $| = 1;
+		while (defined(recv($s, my $m, 4096, 0))) {
+			$m =~ tr/\n/ /;
+			print "$m\n";
+		}' "$DIR"
+	MANAGER=$SPAWNED
+	until_true 5 test -S "$DIR/notify"
+	export NOTIFY_SOCKET=$DIR/notify
+}
+
+told()
+{
+	[[ $(sed 's/USEC=[0-9]*/USEC=N/' "$DIR/told" | paste -sd,) == "$1" ]]
+}
+
+@test "started: the service manager is told how it goes" {
+	local reload='RELOADING=1 MONOTONIC_USEC=N,READY=1'
+
+	touch "$DIR/told"
+	manager
+	relevo_serve
+	until_true 5 told READY=1
+	kill -HUP "$RELEVO_PID"
+	until_true 5 told "READY=1,$reload"
+	# A refused one ends as well.
+	STDERR_ALLOW=reload_refused
+	echo 'broken {' >>"$DIR/relevo.conf"
+	kill -HUP "$RELEVO_PID"
+	until_true 5 told "READY=1,$reload,$reload"
+	stop relevo "$RELEVO_PID"
+	until_true 5 told "READY=1,$reload,$reload,STOPPING=1"
+	stop manager "$MANAGER"
+	unset NOTIFY_SOCKET
+}
+
+@test "started: a key that is a credential of systemd's" {
+	mkdir "$DIR/credentials"
+	echo test-key-p1 >"$DIR/credentials/RELEVO_TEST_CREDENTIAL"
+	sed -i 's/"test-key-p1"/${RELEVO_TEST_CREDENTIAL}/' "$DIR/relevo.conf"
+	run -0 "$RELEVO" --config "$DIR/relevo.conf" models
+	[[ $output == *RELEVO_TEST_CREDENTIAL* ]]
+	export CREDENTIALS_DIRECTORY=$DIR/credentials
+	nginx_start
+	answers
+	mock_last m1 | grep -q '^Authorization: Bearer test-key-p1'
+	rm -r "$DIR/credentials"
+}
+
 other_pid()
 {
 	[[ $(<"$DIR/relevo.sock.pid") != "$1" ]]

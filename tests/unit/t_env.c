@@ -140,6 +140,55 @@ test_file(void **state)
 	buf_release(&errors);
 }
 
+static void
+put_file(const char *dir, const char *name, const char *text, size_t n)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, n, f), n);
+	fclose(f);
+}
+
+static void
+test_folder(void **state)
+{
+	static const char *const names[] = { "T_F", "T_G", "T_H", "t-i",
+	    "T_J" };
+	char dir[] = "/tmp/relevo-cred-XXXXXX", path[200];
+	struct buf errors;
+
+	(void)state;
+	buf_init(&errors, 10000);
+	assert_non_null(mkdtemp(dir));
+	put_file(dir, "T_F", "a key\n", 6);
+	put_file(dir, "T_G", "", 0);
+	put_file(dir, "T_H", "from the folder", 15);
+	put_file(dir, "t-i", "no variable", 11);
+	setenv("T_H", "was there", 1);
+	assert_int_equal(env_folder(dir, &errors), 0);
+	assert_string_equal(buf_str(&errors), "");
+	assert_string_equal(getenv("T_F"), "a key");
+	assert_string_equal(getenv("T_G"), "");
+	assert_string_equal(getenv("T_H"), "was there");
+	put_file(dir, "T_J", "a\0b", 3);
+	assert_int_equal(env_folder(dir, &errors), -1);
+	assert_non_null(strstr(buf_str(&errors), "T_J:0: not a text file"));
+	assert_null(getenv("T_J"));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+		unsetenv(names[i]);
+	}
+	rmdir(dir);
+	assert_int_equal(env_folder(NULL, &errors), 0);
+	assert_int_equal(env_folder(dir, &errors), -1);
+	buf_release(&errors);
+}
+
 int
 main(void)
 {
@@ -149,6 +198,7 @@ main(void)
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
