@@ -24,11 +24,11 @@ struct conn {
 	struct conn		*next, **prev;
 	enum state		 state;
 	struct record_walk	 walk;
-	struct buf		 in;		/* a request bigger than a peek */
+	struct buf		 in;		/* bigger than a peek */
 	struct buf		 body;		/* ... and its body */
 	FCGX_Request		 fcgi;
 	struct http		 http;
-	struct relay		*relay;		/* the chat under way, or NULL */
+	struct relay		*relay;		/* the chat, or NULL */
 	struct sink		 sink;
 	struct buf		 out;		/* bytes for the web server */
 	size_t			 out_at;	/* of them written */

@@ -12,8 +12,8 @@
 
 struct buf;
 
-#define UPGRADE_MOST	512		/* children handed on: twice the most workers
-					 * of a configuration */
+#define UPGRADE_MOST	512		/* children handed on: twice the most
+					 * workers of a configuration */
 
 struct upgrade {
 	char		path[PATH_MAX];	/* as we were started; a symbolic link

@@ -35,7 +35,7 @@ struct call {
 	struct text_time	 now;
 	const char		*sent;		/* the request's body */
 	size_t			 len;
-	struct buf		*body;		/* the answer, when it is small */
+	struct buf		*body;		/* a small answer */
 	const char		*type;		/* of the body; NULL: JSON */
 	char			 etag[24];	/* of the body; "" none */
 };
@@ -266,19 +266,19 @@ warming(struct call *c, struct fault *f)
 }
 
 static const struct endpoint table[] = {
-	{ HTTP_GET,  "/",				true,  false, root },
-	{ HTTP_POST, "/chat",				false, false, NULL },
-	{ HTTP_GET,  "/models",				false, false, models },
-	{ HTTP_GET,  "/usage",				false, false, usage },
-	{ HTTP_GET,  "/health",				true,  false, health },
-	{ HTTP_GET,  "/metrics",			false, false, metrics },
-	{ HTTP_GET,  "/route",				false, false, dry_get },
-	{ HTTP_POST, "/route",				false, false, dry_post },
+	{ HTTP_GET,  "/",		true,  false, root },
+	{ HTTP_POST, "/chat",		false, false, NULL },
+	{ HTTP_GET,  "/models",		false, false, models },
+	{ HTTP_GET,  "/usage",		false, false, usage },
+	{ HTTP_GET,  "/health",		true,  false, health },
+	{ HTTP_GET,  "/metrics",	false, false, metrics },
+	{ HTTP_GET,  "/route",		false, false, dry_get },
+	{ HTTP_POST, "/route",		false, false, dry_post },
 	/* the prefixes that the OpenAI, Groq and OpenRouter SDKs use */
-	{ HTTP_POST, "/v1/chat/completions",		false, true,  NULL },
-	{ HTTP_GET,  "/v1/models",			false, true,  openai_models },
-	{ HTTP_GET,  "/v1/models/*",			false, true,  openai_model },
-	{ HTTP_GET,  "/v1/tcp_warming",			true,  true,  warming },
+	{ HTTP_POST, "/v1/chat/completions",false, true,  NULL },
+	{ HTTP_GET,  "/v1/models",	false, true,  openai_models },
+	{ HTTP_GET,  "/v1/models/*",	false, true,  openai_model },
+	{ HTTP_GET,  "/v1/tcp_warming",	true,  true,  warming },
 };
 
 static bool

@@ -197,7 +197,8 @@ hold(const struct audit *a, const struct slot_lease *l, struct held *held,
 		r = slot_rule(a->t, s);
 		m = (struct window_mark){ l->sec, l->serial[j] };
 		for (w = 0; w < CONFIG_LIMITS; w++) {
-			if (window_holds(&s->windows, r, a->now, m, (enum config_limit)w))
+			if (window_holds(&s->windows, r, a->now, m,
+			    (enum config_limit)w))
 				held[l->slot[j] - 1].n[w] +=
 				    w >= CONFIG_TPM && w <= CONFIG_TPMONTH ?
 				    l->tokens : 1;

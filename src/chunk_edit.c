@@ -52,7 +52,8 @@ chunk_leads(const struct chunk_shape *s, const char *p, size_t n,
 	struct json j;
 
 	if (s->head == 0 || n < 6u + s->head + s->tail + 2 ||
-	    memcmp(p, "data: ", 6) != 0 || memcmp(p + 6, s->bytes, s->head) != 0)
+	    memcmp(p, "data: ", 6) != 0 ||
+	    memcmp(p + 6, s->bytes, s->head) != 0)
 		return 0;
 	text = p + 6 + s->head - 1;
 	json_begin(&j, text, n - (size_t)(text - p));

@@ -181,8 +181,8 @@ is_spanish(const char *p, size_t n)
 {
 	static const char *const ours[] = { "el", "los", "las", "que", "qué",
 	    "de", "en", "un", "una", "por", "para", "con", "del", "es",
-	    "cómo", "como", "cuál", "¿qué", "¿cómo", "¿cuál", "hola", "¡hola",
-	    "gracias", "dime", "haz", "explica", "escribe", "y", "más",
+	    "cómo", "como", "cuál", "¿qué", "¿cómo", "¿cuál", "hola",
+	    "¡hola", "gracias", "dime", "haz", "explica", "escribe", "y", "más",
 	    NULL };
 	static const char *const theirs[] = { "the", "is", "are", "of", "and",
 	    "to", "what", "how", "you", "hello", "hi", "please", "in", "for",

@@ -22,9 +22,9 @@ struct fetcher {
 	struct fetch_target	*targets;
 	struct fetch		*live;
 	struct fetch		*doomed;	/* cancelled inside curl */
-	bool			 inside;	/* a curl call is on the stack */
+	bool			 inside;	/* curl is on the stack */
 	bool			 starved;	/* no socket could be made */
-	struct buf		 turn;		/* body bytes not yet told ... */
+	struct buf		 turn;		/* bytes not yet told ... */
 	struct fetch		*turn_of;	/* ... and whose; NULL: none */
 };
 
@@ -45,7 +45,7 @@ struct fetch_target {
 /* One call: made once for its target with all that is constant, used again
  * and again. */
 struct fetch {
-	struct fetch		*next, **prev;	/* live list; next: spare list */
+	struct fetch		*next, **prev;	/* live; next: of spares */
 	struct fetch		*doom;
 	struct fetch_target	*t;
 	CURL			*easy;

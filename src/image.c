@@ -364,7 +364,8 @@ image_begin(struct image *im)
 	if (size != im->size) {
 		if (size < im->size || size > IMAGE_MAX || im->copy)
 			goto lost;
-		p = mremap(im->base, im->len, IMAGE_DATA + size, MREMAP_MAYMOVE);
+		p = mremap(im->base, im->len, IMAGE_DATA + size,
+		    MREMAP_MAYMOVE);
 		if (p == MAP_FAILED)
 			goto lost;
 		im->base = p;

@@ -120,7 +120,8 @@ scope_of(const struct ledger *l, enum ledger_kind kind, size_t index)
 		return index < l->b.cfg->nlanes ?
 		    slot_key(&l->b.t, index) : SIZE_MAX;
 	case LEDGER_K_LANE:
-		return index < l->b.cfg->nlanes ? l->b.t.lanes + index : SIZE_MAX;
+		return index < l->b.cfg->nlanes ?
+		    l->b.t.lanes + index : SIZE_MAX;
 	case LEDGER_K_CLIENT:
 		return index < l->b.cfg->nclients ? l->b.t.clients + index :
 		    SIZE_MAX;

@@ -128,7 +128,8 @@ heap_down(struct loop *l, size_t place, struct loop_timer *t)
 	size_t kid;
 
 	while ((kid = place * 2) <= l->timers) {
-		if (kid < l->timers && l->heap[kid + 1]->due < l->heap[kid]->due)
+		if (kid < l->timers &&
+		    l->heap[kid + 1]->due < l->heap[kid]->due)
 			kid++;
 		if (l->heap[kid]->due >= t->due)
 			break;

@@ -54,7 +54,7 @@ standard_files(void)
 			(void)open("/dev/null", O_RDWR);
 }
 
-/* relevo/relevo.conf in a folder above dir, the nearest first. On shared hosting
+/* relevo/relevo.conf in a folder above dir, nearest first. On shared hosting
  * the program lies in the web site and its secrets must not; suexec drops
  * RELEVO_CONFIG and HOME from the environment, and getpwuid of a static binary
  * asks the host's own libraries. Only a file of the user who runs this counts,

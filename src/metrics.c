@@ -175,11 +175,14 @@ static const struct family families[] = {
 	{ "shut_until_timestamp_seconds", "Until when a lane is not open, and "
 	    "why.", GAUGE, SECONDS, .lane = shut_until, .reason = true },
 
-	{ "client_requests_total", "Requests of a client that were counted.", COUNTER, PLAIN,
+	{ "client_requests_total", "Requests of a client that were counted.",
+	    COUNTER, PLAIN,
 	    .client = count_requests },
-	{ "client_tokens_total", "Tokens of a client's requests.", COUNTER, PLAIN,
+	{ "client_tokens_total", "Tokens of a client's requests.",
+	    COUNTER, PLAIN,
 	    .client = count_tokens },
-	{ "client_failures_total", "Failed attempts for a client.", COUNTER, PLAIN,
+	{ "client_failures_total", "Failed attempts for a client.",
+	    COUNTER, PLAIN,
 	    .client = count_failures },
 	{ "client_in_flight", "Requests of a client under way.", GAUGE, PLAIN,
 	    .client = count_inflight },

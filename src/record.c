@@ -197,7 +197,8 @@ record_collect(struct record_walk *w, const unsigned char *p, size_t n,
 	    ((unsigned char)in->data[HEADER] << 8 |
 	    (unsigned char)in->data[HEADER + 1]) != RESPONDER)
 		return RECORD_BAD;
-	return w->stage == 3 && w->left + w->pad == 0 ? RECORD_WHOLE : RECORD_MORE;
+	return w->stage == 3 && w->left + w->pad == 0 ?
+	    RECORD_WHOLE : RECORD_MORE;
 }
 
 static int

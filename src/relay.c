@@ -525,7 +525,8 @@ on_failed(void *arg, const struct provider_answer *a)
 	    a->net != FAULT_UPSTREAM_TIMEOUT && a->net != FAULT_UPSTREAM_CUT);
 	call_drop(&r->call);
 	r->again = false;
-	if (v.action == PROVIDER_LARGER && model_of(r)->context > r->seek.larger)
+	if (v.action == PROVIDER_LARGER &&
+	    model_of(r)->context > r->seek.larger)
 		r->seek.larger = model_of(r)->context;
 	/* A limit that was hit is told once and barred; only what fails could
 	 * go on and on. */
@@ -570,7 +571,7 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 	r->fault.retry_ms = -1;
 	call_init(&r->call, rs->loop, rs->dial, ask->len, &events, r);
 	rs->live++;
-	/* Not from here: the front has not stored r yet when sink->end comes. */
+	/* Not from here: the front has not stored r when sink->end comes. */
 	loop_post(rs->loop, &r->step);
 	return r;
 fail:

@@ -399,8 +399,8 @@ examine(struct feed *f, const struct sse_event *ev, bool passed)
 	if ((bad || error || ps.full) && too_late(r, f->out))
 		return 1;
 	if (bad)
-		reply_malformed(r, "The provider's stream holds an event that is "
-		    "not valid JSON.");
+		reply_malformed(r, "The provider's stream holds an event that "
+		    "is not valid JSON.");
 	else if (error)
 		reply_upstream(r, &c, ev->data, ev->len);
 	else if (ps.full && !passed)
@@ -484,13 +484,13 @@ reply_feed(struct reply *r, const char *p, size_t n, struct buf *out)
 		return;
 	if (r->is_json) {
 		if (buf_put(&r->json, p, n) < 0)
-			reply_malformed(r, "The provider's answer is too large.");
+			reply_malformed(r, "The answer is too large.");
 		return;
 	}
 	if (sse_feed(&r->sse, p, n, on_event, &f) < 0 && !r->failed &&
 	    !too_late(r, out))
-		reply_malformed(r, "The provider's stream holds an event that is "
-		    "too large.");
+		reply_malformed(r, "The provider's stream holds an event that "
+		    "is too large.");
 }
 
 /* ---- a JSON answer ---- */
@@ -553,7 +553,7 @@ answer(struct reply *r, struct buf *out)
 		return;
 	}
 	if (!c.choices || ps.part || ps.full) {
-		reply_malformed(r, "The provider's answer is no chat completion.");
+		reply_malformed(r, "The answer is no chat completion.");
 		return;
 	}
 	absorb(r, &c, ps.p);

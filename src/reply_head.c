@@ -28,8 +28,8 @@ reply_head(struct reply *r, const char *head, size_t n)
 	if (r->failed)
 		return;
 	if (p != NULL && len > 0 && !text_isi(p, len, "identity")) {
-		reply_malformed(r, "The provider sent an encoded body although none "
-		    "was asked for.");
+		reply_malformed(r, "The provider sent an encoded body although "
+		    "none was asked for.");
 		return;
 	}
 	p = http_find(head, n, "Content-Type", &len);
@@ -41,6 +41,6 @@ reply_head(struct reply *r, const char *head, size_t n)
 		reply_malformed(r, "The provider's answer is neither an event "
 		    "stream nor JSON.");
 	else if (!r->is_json && r->spec.mode == REPLY_JSON)
-		reply_malformed(r, "The provider sent an event stream although one "
-		    "JSON object was asked for.");
+		reply_malformed(r, "The provider sent an event stream although "
+		    "one JSON object was asked for.");
 }

@@ -40,7 +40,8 @@ slot_lease_off(uint64_t naliases)
 static size_t
 place_off(uint64_t naliases)
 {
-	return slot_lease_off(naliases) + SLOT_LEASES * sizeof(struct slot_lease);
+	return slot_lease_off(naliases) +
+	    SLOT_LEASES * sizeof(struct slot_lease);
 }
 
 size_t

@@ -42,7 +42,8 @@ convert(struct slot_table *t, const struct text_time *then,
 	h->waiting = 0;
 	h->abandoned = h->taken - h->settled;
 	for (i = 0; i < h->nslots; i++) {
-		s = (void *)(data + slot_slots_off(h->naliases) + i * sizeof(*s));
+		s = (void *)(data + slot_slots_off(h->naliases) +
+		    i * sizeof(*s));
 		if ((s->hash[0] | s->hash[1]) != 0)
 			quota_reboot(s, then, now);
 	}

@@ -13,7 +13,7 @@ struct feed {
 	size_t		 len;
 };
 
-#define SSE_FIELD	16	/* bytes that tell a line of data from another */
+#define SSE_FIELD	16	/* bytes that tell a data line from others */
 
 void
 sse_init(struct sse *s, size_t max, bool parts)
