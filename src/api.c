@@ -275,7 +275,7 @@ static const struct endpoint table[] = {
 	{ HTTP_GET,  "/route",		false, false, dry_get },
 	{ HTTP_POST, "/route",		false, false, dry_post },
 	/* the prefixes that the OpenAI, Groq and OpenRouter SDKs use */
-	{ HTTP_POST, "/v1/chat/completions",false, true,  NULL },
+	{ HTTP_POST, "/v1/chat/completions", false, true,  NULL },
 	{ HTTP_GET,  "/v1/models",	false, true,  openai_models },
 	{ HTTP_GET,  "/v1/models/*",	false, true,  openai_model },
 	{ HTTP_GET,  "/v1/tcp_warming",	true,  true,  warming },
