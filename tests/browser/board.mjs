@@ -190,6 +190,9 @@ test('quiet: one small request, an ETag, nothing while it is hidden',
 	assert.deepEqual(asked, []);
 	/* the same for a page in the background */
 	await page.click('#to-board');
+	/* what coming back asks has to be over */
+	while (asked.length === 0)
+		await page.waitForTimeout(20);
 	await page.evaluate(() => {
 		Object.defineProperty(document, 'hidden', { value: true,
 			configurable: true });
