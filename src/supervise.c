@@ -88,60 +88,56 @@ supervise_inherited(void)
 	return -1;
 }
 
-/* Whether path may be replaced by a new socket: it is one of ours that nobody
- * listens on any more. */
-static int
+/* Let path be bound: what may stand there is a socket of ours that nobody
+ * listens on any more. NULL, or why not. */
+static const char *
 clear_stale(const char *path, const struct sockaddr_un *sa)
 {
 	struct stat st;
 	int fd, rc;
 
 	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? 0 : -1;
-	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid()) {
-		fprintf(stderr, "relevo: %s is there and is no socket of "
-		    "yours: remove it or name another path\n", path);
-		return -1;
-	}
+		return errno == ENOENT ? NULL : strerror(errno);
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+		return "it is there and is no socket of yours: remove it or "
+		    "name another path";
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -1;
+		return strerror(errno);
 	rc = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
 	close(fd);
-	if (rc == 0) {
-		fprintf(stderr, "relevo: another process already listens on "
-		    "%s\n", path);
-		return -1;
-	}
-	return unlink(path);
+	if (rc == 0)
+		return "another process already listens on it";
+	return unlink(path) == 0 ? NULL : strerror(errno);
 }
 
 int
 supervise_socket(const char *path, mode_t mode)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const char *why = "the path is longer than a socket's can be";
 	mode_t old;
 	int fd = -1;
 
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		fprintf(stderr, "relevo: the socket's path is longer than %zu "
-		    "bytes: %s\n", sizeof(sa.sun_path) - 1, path);
-		return -1;
+	if (strlen(path) < sizeof(sa.sun_path)) {
+		strcpy(sa.sun_path, path);
+		why = clear_stale(path, &sa);
 	}
-	strcpy(sa.sun_path, path);
-	if (clear_stale(path, &sa) != 0)
-		return -1;
-	old = umask(0777 & ~mode);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
-	    listen(fd, BACKLOG) != 0) {
-		fprintf(stderr, "relevo: %s: %s\n", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
+	if (why == NULL) {
+		old = umask(0777 & ~mode);
+		fd = socket(AF_UNIX,
+		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd < 0 || bind(fd, (struct sockaddr *)&sa,
+		    sizeof(sa)) != 0 || listen(fd, BACKLOG) != 0)
+			why = strerror(errno);
+		umask(old);
 	}
-	umask(old);
-	return fd;
+	if (why == NULL)
+		return fd;
+	fprintf(stderr, "relevo: %s: %s\n", path, why);
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 /* ---- workers ---- */

@@ -354,8 +354,10 @@ client c { token = "plain" }' \
 	[[ $(<"$DIR/file") == precious ]]
 	cli serve --socket "/tmp/$(printf 'x%.0s' {1..120})"
 	[[ $status == 78 && $stderr == *longer* ]]
-	cli serve --socket "$DIR/none/relevo.sock"
-	[[ $status == 78 && -n $stderr ]]
+	for path in none/relevo.sock file/relevo.sock; do
+		cli serve --socket "$DIR/$path"
+		[[ $status == 78 && $stderr == *"$path: "* ]]
+	done
 }
 
 @test "serve: a socket that was left over is replaced; private by mode" {
