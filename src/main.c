@@ -158,24 +158,28 @@ static int
 serve_socket(const char *file, int argc, char **argv,
     const struct upgrade_estate *old)
 {
-	const char *path = NULL;
-	mode_t mode = 0660;
-	int fd, rc;
+	const char *path = NULL, *octal = "0660";
+	unsigned long mode;
+	char *end;
+	int fd, rc, i;
 
-	for (int i = 2; i + 1 < argc; i += 2) {
+	for (i = 2; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--socket") == 0)
 			path = argv[i + 1];
 		else if (strcmp(argv[i], "--mode") == 0)
-			mode = (mode_t)strtoul(argv[i + 1], NULL, 8) & 0777;
+			octal = argv[i + 1];
 		else
-			path = NULL;
+			break;
 	}
-	if (path == NULL || argc % 2 != 0) {
+	mode = strtoul(octal, &end, 8);
+	if (path == NULL || i < argc || *octal < '0' || *octal > '7' ||
+	    *end != '\0' || mode > 0777) {
 		fprintf(stderr, "usage: relevo serve --socket PATH "
 		    "[--mode 0660] [--config FILE]\n");
 		return 2;
 	}
-	fd = old->fd >= 0 ? old->fd : supervise_socket(path, mode);
+	fd = old->fd >= 0 ? old->fd : supervise_socket(path,
+	    (mode_t)mode);
 	if (fd < 0)
 		return EXIT_CONFIG;
 	rc = serve(fd, file, path, old);

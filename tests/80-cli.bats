@@ -360,6 +360,16 @@ client c { token = "plain" }' \
 	done
 }
 
+@test "serve: options that are none, and a mode that is none: status 2" {
+	config_plain
+	for wrong in '--mode 0888' '--mode rw' '--mode 66o' '--mode 1777' \
+	    '--mode -1' '--mode' '--wide yes'; do
+		cli serve $wrong --socket "$DIR/relevo.sock"
+		[[ $status == 2 && $stderr == usage:* ]]
+	done
+	[[ ! -e $DIR/relevo.sock ]]
+}
+
 @test "serve: a socket that was left over is replaced; private by mode" {
 	config_plain
 	relevo_serve
