@@ -1,5 +1,6 @@
 #include "cmd.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -446,6 +447,16 @@ help(const char *file, int argc, char **argv)
 	return asked ? 0 : 2;
 }
 
+/* A full disk must not pass for a token, a dump or a configuration. */
+static int
+said(int rc)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return rc;
+	fprintf(stderr, "relevo: stdout: %s\n", strerror(errno));
+	return 1;
+}
+
 int
 cmd_run(const char *file, int argc, char **argv)
 {
@@ -455,7 +466,7 @@ cmd_run(const char *file, int argc, char **argv)
 		word = "version";
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
 		if (strcmp(word, table[i].name) == 0 && table[i].run != NULL)
-			return table[i].run(file, argc, argv);
+			return said(table[i].run(file, argc, argv));
 	if (word[0] != '\0' && word[0] != '-' && strcmp(word, "serve") != 0)
 		fprintf(stderr, "relevo: there is no command %s\n\n", word);
 	return help(file, argc, argv);

@@ -71,6 +71,16 @@ config_plain()
 	[[ $status == 2 ]]
 }
 
+@test "cli: what stdout does not take is a failure, and told" {
+	config_plain
+	for word in version check 'check --print' models 'state dump' \
+	    'client new bot'; do
+		run --separate-stderr bash -c '"$@" >/dev/full' - \
+		    "$RELEVO" --config "$CONF" $word
+		[[ $status == 1 && $stderr == 'relevo: stdout: No space'* ]]
+	done
+}
+
 # -- Which configuration ------------------------------------------------------
 
 @test "cli: --config before and behind the command, =, RELEVO_CONFIG" {
