@@ -23,6 +23,10 @@ enum config_limit {
 };
 #define CONFIG_NONE	(-1)
 
+/* Providers, keys, lanes and clients together at most: each has a slot in the
+ * state file. */
+#define CONFIG_SCOPES	16000
+
 /* "rpm", "rpd", ...: the word in the file, in /usage and in the log. */
 extern const char *const config_limit_word[CONFIG_LIMITS];
 

@@ -12,7 +12,7 @@ extern const char *const lanes_alias_options[];
 /* From the providers and models of c, which must have room for one more
  * provider and two more models (the built-in ones), and the alias sections:
  * c->lanes, c->aliases, c->index. Errors of meaning as in catalog. -1: no
- * memory, or more lanes than can be counted (told). */
+ * memory, or more than CONFIG_SCOPES (told). */
 int	lanes_make(struct parse *p, struct config *c);
 
 #endif

@@ -8,8 +8,6 @@
 #include "config.h"
 #include "parse.h"
 
-#define LANES_MAX	65535	/* they are counted in 16 bits */
-
 const char *const lanes_alias_options[] = {
 	"models", "route", "retired", NULL
 };
@@ -87,14 +85,18 @@ static int
 make_lanes(struct maker *m)
 {
 	struct config *c = m->c;
-	size_t i, k, n = 0;
+	size_t i, k, n = 0, others;
 
 	for (i = 0; i < c->nmodels; i++)
 		if (is_on(c, &c->models[i]))
 			n += c->providers[c->models[i].provider].nkeys;
-	if (n > LANES_MAX) {
+	others = c->nproviders + parse_count(m->p, "client");
+	for (i = 0; i < c->nproviders; i++)
+		others += c->providers[i].nkeys;
+	if (n + others > CONFIG_SCOPES) {
 		scan_error(&m->p->scan, c->file, 0, "%zu models times keys "
-		    "are more than %d", n, LANES_MAX);
+		    "and %zu providers, keys and clients are more than %d", n,
+		    others, CONFIG_SCOPES);
 		return -1;
 	}
 	if ((c->lanes = calloc(n + 1, sizeof(*c->lanes))) == NULL)

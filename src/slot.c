@@ -22,6 +22,7 @@
 static_assert(sizeof(struct slot_head) == 128, "head");
 static_assert(sizeof(struct slot_lease) == 32, "lease");
 static_assert(sizeof(struct slot_place) == 32, "place");
+static_assert(CONFIG_SCOPES + 8 + SLOT_STEP <= SLOTS_MAX, "a slot for each");
 
 struct alias {
 	uint64_t hash[2];
