@@ -198,6 +198,12 @@ void	config_free(struct config *c);	/* takes NULL */
  * and open nothing. 0 or -1. */
 int	config_print(const struct config *c, struct buf *out);
 
+/* Why a model is off, itself or its provider; NULL: it can be asked. */
+const char *config_off(const struct config *c, const struct config_model *m);
+
+/* How many models can be asked. */
+size_t	config_models_on(const struct config *c);
+
 /* The alias that a request's `model` names: an alias, "provider/id", a bare
  * id (of every provider that has it), "auto" or "", or "provider/" before the
  * name of a retired alias. NULL: no such model. The result belongs to c. */

@@ -81,7 +81,7 @@ check(const char *file, int argc, char **argv)
 		(void)config_print(cfg, &out);
 	else
 		(void)buf_printf(&out, "%s: ok, %zu of %zu models can be "
-		    "asked\n", file, cfg->nlanes, cfg->nmodels);
+		    "asked\n", file, config_models_on(cfg), cfg->nmodels);
 	fputs(buf_str(&out), stdout);
 	rc = out.failed ? 1 : 0;
 out:
@@ -128,12 +128,8 @@ models_table(const struct config *cfg, struct ledger *l,
 	    "AGAIN IN");
 	for (size_t i = 0; i < cfg->nmodels; i++) {
 		const struct config_model *m = &cfg->models[i];
-		const char *off = m->off ? m->off :
-		    cfg->providers[m->provider].off;
-		size_t k = 0;
+		const char *off = config_off(cfg, m);
 
-		for (; k < cfg->nlanes && cfg->lanes[k].model == i; k++)
-			;
 		if (off != NULL)
 			printf("%-52s %-16s %s\n", m->name, "-", off);
 	}

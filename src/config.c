@@ -120,6 +120,22 @@ config_free(struct config *c)
 
 /* ---- find ---- */
 
+const char *
+config_off(const struct config *c, const struct config_model *m)
+{
+	return m->off != NULL ? m->off : c->providers[m->provider].off;
+}
+
+size_t
+config_models_on(const struct config *c)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < c->nmodels; i++)
+		n += config_off(c, &c->models[i]) == NULL;
+	return n;
+}
+
 static int
 by_name(const void *name, const void *alias)
 {

@@ -175,7 +175,8 @@ config_seen(struct doctor *d)
 	doctor_tell(d, on > 0 ? DOCTOR_OK : DOCTOR_FAIL, "config",
 	    on > 0 ? NULL : "put a key into .env beside it, such as "
 	    "GROQ_API_KEY=...", "%s: %zu providers are on, %zu of %zu models "
-	    "can be asked", c->file, on, c->nlanes, c->nmodels);
+	    "can be asked", c->file, on, config_models_on(c),
+	    c->nmodels);
 	if (c->open)
 		doctor_tell(d, DOCTOR_WARN, "access", "access = token and "
 		    "`relevo client new NAME`, unless the web server asks for "

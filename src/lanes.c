@@ -30,23 +30,6 @@ has_model(const struct config *c, const char *name)
 	return false;
 }
 
-static bool
-is_on(const struct config *c, const struct config_model *m)
-{
-	return m->off == NULL && c->providers[m->provider].off == NULL;
-}
-
-static bool
-any_on(const struct config *c)
-{
-	size_t i;
-
-	for (i = 0; i < c->nmodels; i++)
-		if (is_on(c, &c->models[i]))
-			return true;
-	return false;
-}
-
 /* The built-in provider: asked for by its section, or added for want of any
  * model that is on. */
 static int
@@ -59,7 +42,7 @@ add_demo(struct maker *m)
 	for (p = 0; p < c->nproviders && !c->providers[p].demo; p++)
 		;
 	if (p == c->nproviders) {
-		if (any_on(c))
+		if (config_models_on(c) > 0)
 			return 0;
 		m->demo = true;
 		if (catalog_demo(&c->providers[c->nproviders++]) != 0)
@@ -88,7 +71,7 @@ make_lanes(struct maker *m)
 	size_t i, k, n = 0, others;
 
 	for (i = 0; i < c->nmodels; i++)
-		if (is_on(c, &c->models[i]))
+		if (config_off(c, &c->models[i]) == NULL)
 			n += c->providers[c->models[i].provider].nkeys;
 	others = c->nproviders + parse_count(m->p, "client");
 	for (i = 0; i < c->nproviders; i++)
@@ -104,7 +87,7 @@ make_lanes(struct maker *m)
 	for (i = 0; i < c->nmodels; i++) {
 		uint16_t p = c->models[i].provider;
 
-		for (k = 0; is_on(c, &c->models[i]) &&
+		for (k = 0; config_off(c, &c->models[i]) == NULL &&
 		    k < c->providers[p].nkeys; k++)
 			c->lanes[c->nlanes++] = (struct config_lane){ p,
 			    (uint16_t)i, (uint16_t)k };

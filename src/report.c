@@ -128,13 +128,10 @@ put_bar(struct json_out *w, const struct quota_answer *a)
 static void
 put_can(struct json_out *w, unsigned can)
 {
-	static const char *const words[] = { "tools", "vision", "json",
-	    "audio", "reasoning" };
-
 	json_open(w, "can", '[');
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+	for (size_t i = 0; config_can_word[i] != NULL; i++)
 		if (can & 1u << i)
-			json_put(w, NULL, words[i]);
+			json_put(w, NULL, config_can_word[i]);
 	json_close(w, ']');
 }
 
@@ -151,7 +148,7 @@ report_root(const struct report *r, struct buf *out)
 	for (size_t i = 0; i < c->nmodels; i++) {
 		const struct config_model *m = &c->models[i];
 
-		if (m->off != NULL || c->providers[m->provider].off != NULL ||
+		if (config_off(c, m) != NULL ||
 		    !route_allowed(r->allowed, m->name))
 			continue;
 		json_open(&w, NULL, '{');
@@ -215,8 +212,7 @@ put_model(const struct report *r, struct json_out *w, size_t i)
 		put_bar(w, &view.answer);
 	} else {
 		json_put_bool(w, "available", false);
-		json_put(w, "reason", m->off != NULL ? m->off :
-		    p->off != NULL ? p->off : "off");
+		json_put(w, "reason", config_off(c, m));
 		json_put_null(w, "until");
 	}
 	put_rate(w, p->name, &counts, rows, n);
@@ -520,8 +516,7 @@ report_openai(const struct report *r, struct buf *out)
 		    !c->aliases[i].retired)
 			put_openai(&w, c->aliases[i].name, "relevo");
 	for (size_t i = 0; i < c->nmodels; i++)
-		if (c->models[i].off == NULL &&
-		    c->providers[c->models[i].provider].off == NULL &&
+		if (config_off(c, &c->models[i]) == NULL &&
 		    route_allowed(r->allowed, c->models[i].name))
 			put_openai(&w, c->models[i].name,
 			    c->providers[c->models[i].provider].name);

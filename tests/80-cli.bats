@@ -246,6 +246,13 @@ client c { token = "plain" }' \
 	[[ $status == 0 ]]
 }
 
+@test "check: a model with two keys is one model" {
+	config_write <<<'provider p { url = https://p.example/v1 key = "a,b" }
+	    model p/m { }'
+	cli check
+	[[ $status == 0 && $output == *': ok, 1 of 1 models'* ]]
+}
+
 @test "check: a file that is not there, a folder" {
 	CONF=$DIR/none.conf cli check
 	[[ $status == 2 && $stderr == *none.conf* ]]
