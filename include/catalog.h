@@ -40,6 +40,10 @@ void	catalog_limits(struct parse *p, const struct scan_section *sec,
 void	catalog_patterns(struct parse *p, const struct scan_section *sec,
 	    char **list);
 
+/* Whether a header, "name: value" or the name alone, is a credential: by its
+ * name. */
+bool	catalog_credential(const char *header);
+
 /* Whether s is a name: 1 to max bytes, letters, digits and . _ - and those
  * in more. */
 bool	catalog_name(const char *s, size_t max, const char *more);

@@ -186,8 +186,8 @@ struct config {
  * "demo" is there with its models echo and tortoise; without any other lane
  * the aliases of the file that would be empty lead to it.
  *
- * A file that holds a secret as such (a key, a proxy's password; ${NAME} is
- * none) must be closed to others as file_exposed() says; `.env` always. */
+ * A file that holds a secret as such (a key, a header that is a credential, a
+ * proxy's password; ${NAME} is none) must be closed to others as file_exposed() says; `.env` always. */
 struct config *config_load(const char *path, struct buf *errors,
     struct buf *warnings);
 void	config_free(struct config *c);	/* takes NULL */

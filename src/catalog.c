@@ -328,6 +328,20 @@ read_pairs(struct parse *p, const struct scan_section *sec, const char *name,
 	return 0;
 }
 
+bool
+catalog_credential(const char *header)
+{
+	static const char *const words[] = { "auth", "key", "token", "secret",
+	    "cookie" };
+	const char *at, *end = header + strcspn(header, ":");
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if ((at = strcasestr(header, words[i])) != NULL && at < end)
+			return true;
+	return false;
+}
+
 /* Headers that would break the framing or the host of a call are not for the
  * configuration. Those that carry a credential are kept out of logs. */
 static void
@@ -348,8 +362,7 @@ check_headers(struct parse *p, const struct scan_section *sec,
 				parse_error(p, sec, "headers",
 				    "the header %s is not yours to set",
 				    h->name);
-		if (strcasestr(h->name, "auth") || strcasestr(h->name, "key") ||
-		    strcasestr(h->name, "token"))
+		if (catalog_credential(h->name))
 			log_secret(h->value);
 	}
 }

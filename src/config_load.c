@@ -77,25 +77,40 @@ warn_idle(struct parse *p, const struct config *c)
 
 /* ---- the file ---- */
 
+/* In single quotes ${NAME} is as literal as the rest. */
+static bool
+secret_header(const char *raw)
+{
+	const char *colon = strchr(raw, ':');
+
+	return catalog_credential(raw) && colon != NULL &&
+	    (*raw == '\'' || raw_literal(colon + 1));
+}
+
+static bool
+secret_proxy(const char *raw)
+{
+	return strchr(raw, '@') != NULL;
+}
+
 static bool
 holds_secret(const struct scan_section *sec)
 {
-	static const char *const names[] = { "key", "keys", "headers",
-	    "proxy" };
+	static const struct {
+		const char *option;
+		bool	 (*secret)(const char *raw);
+	} rows[] = {
+		{ "key", raw_literal }, { "keys", raw_literal },
+		{ "headers", secret_header }, { "proxy", secret_proxy },
+	};
 	const struct scan_option *o;
 	size_t i, k;
 
-	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		o = parse_find(sec, names[i]);
-		for (k = 0; o != NULL && k < o->n; k++) {
-			if (i < 2 && raw_literal(o->raw[k]))
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		o = parse_find(sec, rows[i].option);
+		for (k = 0; o != NULL && k < o->n; k++)
+			if (rows[i].secret(o->raw[k]))
 				return true;
-			if (i == 2 && raw_literal(o->raw[k]) &&
-			    strcasestr(o->raw[k], "authorization"))
-				return true;
-			if (i == 3 && strchr(o->raw[k], '@') != NULL)
-				return true;
-		}
 	}
 	return false;
 }

@@ -108,7 +108,15 @@ test_exposed(void **state)
 		{ ACCESS "provider p { url = https://p key-needed = no\n"
 		    "headers = {\"Authorization: Basic eHh4\"} }", true },
 		{ ACCESS "provider p { url = https://p key-needed = no\n"
-		    "headers = {\"X-Title: t\"} }", false },
+		    "headers = {\"X-Api-Key: eHh4\"} }", true },
+		{ ACCESS "provider p { url = https://p key-needed = no\n"
+		    "headers = {\"Cookie: s=${A}1\"} }", true },
+		{ ACCESS "provider p { url = https://p key-needed = no\n"
+		    "headers = {'X-Token: ${A}'} }", true },
+		{ ACCESS "provider p { url = https://p key-needed = no\n"
+		    "headers = {\"X-Api-Key: ${A}\"} }", false },
+		{ ACCESS "provider p { url = https://p key-needed = no\n"
+		    "headers = {\"X-Title: a key: ours\"} }", false },
 		{ "server { access = open proxy = \"http://u:p@h\" }", true },
 		{ "server { access = open proxy = \"http://h\" }", false },
 	};
