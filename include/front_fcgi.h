@@ -36,4 +36,8 @@ bool	front_fcgi_log(void *arg, const char *p, size_t n);
  * before this returns. */
 void	front_fcgi_drain(struct front *f, void (*done)(void *arg), void *arg);
 
+/* While it drains: break off every chat that is open, and tell its client. The
+ * connections end when that is sent. */
+void	front_fcgi_stop(struct front *f);
+
 #endif

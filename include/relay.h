@@ -57,6 +57,10 @@ struct relay *relay_start(struct relays *rs, const struct relay_ask *ask,
 /* The client left: cancel, settle, free. The sink is not called again. */
 void	relay_gone(struct relay *r);
 
+/* This process ends before the answer does: the client is told. sink->end is
+ * called from inside. */
+void	relay_stop(struct relay *r);
+
 /* The sink has room again. */
 void	relay_drained(struct relay *r);
 

@@ -387,6 +387,15 @@ front_fcgi_drain(struct front *f, void (*done)(void *), void *arg)
 }
 
 void
+front_fcgi_stop(struct front *f)
+{
+	f->grace = 0;
+	for (struct conn *c = f->conns; c != NULL; c = c->next)
+		if (c->relay != NULL)
+			relay_stop(c->relay);
+}
+
+void
 front_fcgi_free(struct front *f)
 {
 	if (f == NULL)

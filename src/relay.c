@@ -247,12 +247,24 @@ relay_fail(struct relay *r)
 void
 relay_gone(struct relay *r)
 {
-	bool sent = call_live(&r->call);
-
 	fault_set(&r->fault, FAULT_NONE, NULL, "the client left");
-	settle(r, false, sent, false);
+	settle(r, false, call_live(&r->call), false);
 	log_end(r, 499);		/* nginx's word for it */
 	relay_free(r);
+}
+
+void
+relay_stop(struct relay *r)
+{
+	if (r->call.tail != 0) {
+		on_whole(r);
+		return;
+	}
+	settle(r, false, call_live(&r->call), false);
+	fault_set(&r->fault, FAULT_OVERLOADED, NULL,
+	    "the gateway is being restarted; ask again");
+	r->fault.retry_ms = 1000;
+	relay_fail(r);
 }
 
 /* ---- the choice ---- */
@@ -347,12 +359,12 @@ on_clock(struct loop_timer *t)
 	if (r->wait_again) {
 		r->wait_again = false;
 		text_clock(&clock);
-		if (seek_again(&r->seek, &clock, r->lane, &r->lease) == 0) {
+		r->again = seek_again(&r->seek, &clock, r->lane,
+		    &r->lease) == 0;
+		if (r->again)
 			attempt(r, r->lane);
-		} else {
-			r->again = false;
+		else
 			ask_next(r);
-		}
 		return;
 	}
 	if (r->wait_room && now >= r->room) {

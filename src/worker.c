@@ -23,6 +23,8 @@
 #include "text.h"
 
 #define WORKER_TICK_MS	1000
+#define WORKER_LAST_MS	1000	/* to send that they are cut; less than
+				 * the supervisor's grace */
 #define WORKER_PATIENCE	2000	/* ms for the responder that lingers */
 #define WORKER_LOOK	5	/* ticks between looks at the sandbox */
 #define WORKER_REST	10	/* ticks without a chat, then memory goes */
@@ -86,14 +88,22 @@ drained(void *arg)
 	loop_stop(w->loop);
 }
 
+/* A chat that is cut says so: a web server takes the plain end of a connection
+ * for the answer's own. */
 static void
 on_deadline(struct loop_timer *t)
 {
 	struct worker *w = OWNER(t, struct worker, deadline);
+	size_t n = relays_live(w->relays);
 
+	if (n == 0 || loop_timer_set(w->loop, t, loop_now(w->loop) +
+	    WORKER_LAST_MS) != 0) {
+		loop_stop(w->loop);
+		return;
+	}
 	log_msg(LOG_WARN, "drain_time", "%zu chats were cut: they did not end "
-	    "within drain-time", relays_live(w->relays));
-	loop_stop(w->loop);
+	    "within drain-time", n);
+	front_fcgi_stop(w->front);
 }
 
 /* None of us must look as if it still listened: a web server that starts a

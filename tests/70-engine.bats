@@ -534,6 +534,53 @@ refuses()
 	grep -q '"event":"drain_time"' "$DIR/relevo.err"
 }
 
+# One stream, one bare text and one question without a byte of an answer are
+# open when drain-time is over.
+cut_is_told()
+{
+	mock_script m1 silence=1
+	mock_script m2 gatehead=never
+	stream_open m1
+	ASK_PATH=/chat STREAM=text stream_open m1 '' -H 'Accept: text/plain'
+	STREAM=none stream_open m2 '' -w ' %{http_code}'
+	stream_until 'w1 '
+	STREAM=text stream_until 'w1 '
+	mock_wait m2 requests 1
+	kill -TERM "$RELEVO_PID"
+	until_true 10 gone "$RELEVO_PID"
+	wait "$RELEVO_PID"
+	forget "$RELEVO_PID"
+	stream_wait
+	((status == 0))
+	[[ $(tail -n 2 "$DIR/stream.out") == \
+	    'data: {"error":'*'"code":"overloaded"}}' ]] ||
+	    fail "$(<"$DIR/stream.out")"
+	STREAM=text stream_wait
+	((status == 18)) || fail "curl's status is $status: $output"
+	STREAM=none stream_wait
+	[[ $output == *'"code":"overloaded"}} 503' ]] || fail "$output"
+	grep '"event":"request"' "$DIR/relevo.err" |
+	    jq -se 'length == 3 and all(.code == "overloaded")'
+}
+
+@test "stop: what drain-time cuts is told so, nginx" {
+	config_plain 'drain-time = 200ms'
+	nginx_start
+	cut_is_told
+}
+
+@test "stop: what drain-time cuts is told so, nginx keep" {
+	config_plain 'drain-time = 200ms'
+	nginx_start keep
+	cut_is_told
+}
+
+@test "stop: what drain-time cuts is told so, lighttpd" {
+	config_plain 'drain-time = 200ms'
+	lighttpd_start socket
+	cut_is_told
+}
+
 # -- The sandbox ---------------------------------------------------------------
 
 has_landlock()

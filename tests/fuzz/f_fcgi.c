@@ -79,6 +79,12 @@ relay_gone(struct relay *r)
 }
 
 void
+relay_stop(struct relay *r)
+{
+	must(r == NULL);
+}
+
+void
 relay_drained(struct relay *r)
 {
 	must(r == NULL);
