@@ -36,6 +36,7 @@ struct conn {
 	bool			 ended;		/* the answer is in out */
 	bool			 whole;
 	bool			 full;		/* the relay waits for room */
+	bool			 lost;		/* a part of the answer is */
 	bool			 cut;		/* to be cut when timer fires */
 	struct loop_task	 flush;
 	struct loop_timer	 timer;		/* body or stall deadline */

@@ -57,8 +57,8 @@ struct relay *relay_start(struct relays *rs, const struct relay_ask *ask,
 /* The client left: cancel, settle, free. The sink is not called again. */
 void	relay_gone(struct relay *r);
 
-/* This process ends before the answer does: the client is told. sink->end is
- * called from inside. */
+/* The gateway cannot go on with it, because it is to end, say: the client is
+ * told. sink->end is called from inside. */
 void	relay_stop(struct relay *r);
 
 /* The sink has room again. */

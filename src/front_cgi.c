@@ -34,6 +34,7 @@ struct cgi {
 	struct buf		 out;
 	size_t			 at;
 	bool			 full;
+	bool			 lost;		/* a part of the answer is */
 	bool			 ended;
 };
 
@@ -100,9 +101,10 @@ sink_put(struct sink *s, const char *p, size_t n)
 {
 	struct cgi *c = OWNER(s, struct cgi, sink);
 
-	(void)buf_put(&c->out, p, n);
+	/* Without memory for it, nothing may follow: on_flush ends it. */
+	c->lost = c->lost || buf_put(&c->out, p, n) != 0;
 	loop_post(c->loop, &c->flush);
-	c->full = c->out.len - c->at > CGI_FULL;
+	c->full = c->lost || c->out.len - c->at > CGI_FULL;
 	return c->full;
 }
 
@@ -117,7 +119,7 @@ sink_end(struct sink *s, bool whole)
 
 	c->relay = NULL;
 	c->ended = true;
-	if (!whole)
+	if (!whole || c->lost)
 		(void)buf_put(&c->out, cut, sizeof(cut) - 1);
 	loop_post(c->loop, &c->flush);
 }
@@ -167,7 +169,9 @@ on_flush(struct loop_task *t)
 		(void)loop_watch(c->loop, &c->out_io, CGI_ERRORS);
 	if (c->full) {
 		c->full = false;
-		if (c->relay != NULL)
+		if (c->relay != NULL && c->lost)
+			relay_stop(c->relay);
+		else if (c->relay != NULL)
 			relay_drained(c->relay);
 	}
 }

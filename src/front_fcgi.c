@@ -57,9 +57,11 @@ sink_put(struct sink *s, const char *p, size_t n)
 {
 	struct conn *c = OWNER(s, struct conn, sink);
 
-	(void)record_output(&c->out, &c->open, c->walk.id, p, n);
+	/* Without memory for it, nothing may follow: on_flush ends it. */
+	c->lost = c->lost || record_output(&c->out, &c->open, c->walk.id, p,
+	    n) != 0;
 	loop_post(c->f->loop, &c->flush);
-	c->full = c->out.len - c->out_at > FRONT_FULL;
+	c->full = c->lost || c->out.len - c->out_at > FRONT_FULL;
 	return c->full;
 }
 
@@ -70,7 +72,7 @@ sink_end(struct sink *s, bool whole)
 
 	c->relay = NULL;
 	c->ended = true;
-	c->whole = whole && record_end(&c->out, c->walk.id) == 0;
+	c->whole = whole && !c->lost && record_end(&c->out, c->walk.id) == 0;
 	loop_post(c->f->loop, &c->flush);
 }
 
@@ -188,7 +190,9 @@ on_flush(struct loop_task *t)
 	(void)loop_watch(c->f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
 	if (c->full) {
 		c->full = false;
-		if (c->relay != NULL)
+		if (c->relay != NULL && c->lost)
+			relay_stop(c->relay);
+		else if (c->relay != NULL)
 			relay_drained(c->relay);
 	}
 }

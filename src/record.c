@@ -207,10 +207,12 @@ put(struct buf *out, unsigned type, unsigned id, const char *p, size_t n)
 	const unsigned char head[HEADER] = { 1, (unsigned char)type,
 	    (unsigned char)(id >> 8), (unsigned char)id,
 	    (unsigned char)(n >> 8), (unsigned char)n, 0, 0 };
+	size_t at = out->len;
 
-	if (buf_put(out, head, sizeof(head)) != 0)
-		return -1;
-	return buf_put(out, p, n);
+	if (buf_put(out, head, sizeof(head)) == 0 && buf_put(out, p, n) == 0)
+		return 0;
+	out->len = at;		/* no header without its content */
+	return -1;
 }
 
 /* Put as much of p[0..n) into the record at `at` of out, its last, as it takes.

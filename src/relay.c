@@ -262,7 +262,7 @@ relay_stop(struct relay *r)
 	}
 	settle(r, false, call_live(&r->call), false);
 	fault_set(&r->fault, FAULT_OVERLOADED, NULL,
-	    "the gateway is being restarted; ask again");
+	    "the gateway had to break the answer off; ask again");
 	r->fault.retry_ms = 1000;
 	relay_fail(r);
 }

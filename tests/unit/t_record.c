@@ -330,6 +330,13 @@ an_answer_is_records_that_end(void **state)
 	buf_init(&out, 4);
 	open = RECORD_NONE;
 	assert_int_equal(record_output(&out, &open, 1, "x", 1), -1);
+	/* Room for a header, and none for what it would announce. */
+	buf_init(&out, 20);
+	assert_int_equal(record_output(&out, &open, 1, "x", 1), 0);
+	open = RECORD_NONE;
+	assert_int_equal(record_output(&out, &open, 1, "more", 4), -1);
+	assert_int_equal(out.len, 9);
+	assert_int_equal(open, RECORD_NONE);
 	buf_release(&out);
 }
 
