@@ -256,30 +256,57 @@ image_finish(struct image *im)
 	return 0;
 }
 
-/* One entry for each word that is different. */
+/* Eight words at once: of the 155 of a slot a change touches a dozen. The
+ * vector types of gcc and clang become SSE2 or NEON. */
+static bool
+same(const uint64_t *a, const uint64_t *b)
+{
+	typedef uint64_t pair
+	    __attribute__((vector_size(16), aligned(8), may_alias));
+	const pair *is = (const void *)a, *to = (const void *)b;
+	const pair differs = (is[0] ^ to[0]) | (is[1] ^ to[1]) |
+	    (is[2] ^ to[2]) | (is[3] ^ to[3]);
+
+	return (differs[0] | differs[1]) == 0;
+}
+
+/* Words k to end of a stage: one entry for each that is different. */
+static uint64_t
+redo_put(struct image *im, const struct image_stage *s, size_t k, size_t end,
+    uint64_t n)
+{
+	const uint64_t *is = (const void *)(im->base + IMAGE_DATA + s->off);
+	struct redo *r = redo(im);
+
+	for (; k < end; k++) {
+		if (is[k] == s->copy[k])
+			continue;
+		if (n == IMAGE_RECORD)
+			break;			/* IMAGE_BYTES forbids it */
+		put(&r->val[n], s->copy[k]);
+		IMAGE_STORE_HOOK();
+		atomic_store_explicit(&r->off[n], (uint32_t)(s->off + k * 8),
+		    memory_order_relaxed);
+		n++;
+	}
+	return n;
+}
+
 static uint64_t
 redo_fill(struct image *im)
 {
-	struct redo *r = redo(im);
+	const struct image_stage *s;
 	const uint64_t *is;
 	uint64_t n = 0;
-	size_t i, k;
+	size_t k, words;
 
-	for (i = 0; i < im->nstages; i++) {
-		const struct image_stage *s = &im->stages[i];
-
+	for (s = im->stages; s < im->stages + im->nstages; s++) {
 		is = (const void *)(im->base + IMAGE_DATA + s->off);
-		for (k = 0; k < s->len / 8; k++) {
-			if (is[k] == s->copy[k])
-				continue;
-			if (n == IMAGE_RECORD)
-				break;		/* IMAGE_BYTES forbids it */
-			put(&r->val[n], s->copy[k]);
-			IMAGE_STORE_HOOK();
-			atomic_store_explicit(&r->off[n],
-			    (uint32_t)(s->off + k * 8), memory_order_relaxed);
-			n++;
-		}
+		words = s->len / 8;
+		for (k = 0; words - k >= 8; k += 8)
+			if (!same(is + k, s->copy + k))
+				n = redo_put(im, s, k, k + 8, n);
+		n = redo_put(im, s, k, words, n);
 	}
 	return n;
 }
