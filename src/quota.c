@@ -151,7 +151,9 @@ quota_done(struct quota_slot *s, const struct text_time *t, uint64_t lease,
 	if (!known)
 		return;
 	if (!failed) {
-		s->bar = QUOTA_OPEN;
+		/* It may have been refused, by a limit: that bar stays. */
+		if (probing((enum quota_reason)s->bar))
+			s->bar = QUOTA_OPEN;
 		s->backoff = 0;
 		return;
 	}

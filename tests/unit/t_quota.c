@@ -184,6 +184,23 @@ backs_off_doubling(void **state)
 	assert_int_equal(T0 + now + 20010, ask(&s, now + 10, 0).until);
 }
 
+/* The probe was answered, with a 429: what that tells holds. */
+static void
+a_probe_is_told_a_limit(void **state)
+{
+	struct quota_slot s;
+	struct text_time t = at(10000);
+
+	(void)state;
+	quota_init(&s, "lane/x", hash);
+	quota_bar(&s, &(struct text_time){ T0, 0 }, QUOTA_DOWN, T0 + 10000);
+	take(&s, 10000, 0, 1);
+	quota_bar(&s, &t, QUOTA_RATE_MINUTE, T0 + 40000);
+	done(&s, 10000, 1, false);
+	assert_int_equal(QUOTA_RATE_MINUTE, ask(&s, 39999, 0).reason);
+	assert_int_equal(QUOTA_OPEN, ask(&s, 40000, 0).reason);
+}
+
 static void
 counts_failures_in_a_row(void **state)
 {
@@ -301,7 +318,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(has_a_word_for_each_reason), T(names_the_longest_refusal),
 		T(zero_admits_nothing), T(bars_keep_the_longer),
-		T(backs_off_doubling), T(counts_failures_in_a_row),
+		T(backs_off_doubling), T(a_probe_is_told_a_limit),
+		T(counts_failures_in_a_row),
 		T(sees_pressure_and_room), T(gives_rows), T(estimates),
 		T(cuts_long_names),
 	};
