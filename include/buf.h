@@ -3,7 +3,7 @@
  * A buf is plain data: copy the pointer, not the struct. No function blocks.
  * Failure is sticky: after the first put that did not fit (maximum reached,
  * or no memory) `failed` stays set and every later put fails, so a run of
- * puts is checked once at its end. */
+ * puts is checked once at its end. `starved` then tells which it was. */
 #ifndef BUF_H
 #define BUF_H
 
@@ -17,6 +17,7 @@ struct buf {
 	size_t	 cap;
 	size_t	 max;		/* len never passes it */
 	bool	 failed;
+	bool	 starved;	/* for want of memory, not of room */
 };
 
 /* Make b empty, able to grow to max bytes. Allocates nothing. */

@@ -57,6 +57,8 @@ int	ledger_take(struct ledger *l, const struct text_time *now, size_t lane,
 struct ledger_end {
 	bool	 counted;	/* the provider counts it as a request */
 	bool	 failed;	/* the lane failed (not the request's fault) */
+	bool	 unknown;	/* it tells nothing of the lane: the client left
+				 * before content, or we failed; not failed */
 	bool	 fallback;	/* another lane was tried before this one */
 	int64_t	 prompt;	/* tokens; both -1: unknown, the estimate stays,
 				 * or none of it if it is not counted */

@@ -78,7 +78,8 @@ void	reply_release(struct reply *r);
 
 /* The upstream's head: its Content-Type decides how the body is read. A type
  * that is neither an event stream nor JSON, or an encoded body, sets failed
- * (FAULT_UPSTREAM_MALFORMED). */
+ * (FAULT_UPSTREAM_MALFORMED). Here and below FAULT_INTERNAL is the gateway's
+ * own: memory was out, or out was full. */
 void	reply_head(struct reply *r, const char *head, size_t n);
 
 /* Body bytes in; what the client gets is appended to out. Until r->content
@@ -108,6 +109,9 @@ int64_t	reply_estimate(const struct reply *r);
 /* Set failed and the fault. */
 void	reply_give_up(struct reply *r, enum fault_code code, const char *why);
 void	reply_malformed(struct reply *r, const char *why);
+/* A buffer is full: by us (FAULT_INTERNAL) when memory was out, else by a
+ * provider that sent more than there may be. */
+void	reply_full(struct reply *r, bool starved, const char *why);
 void	reply_empty(struct reply *r);
 void	reply_cut(struct reply *r);
 /* By the error p[0..n), which c is what was read of. */

@@ -166,7 +166,7 @@ int64_t	slot_pid(const struct slot_table *t, int worker);
 /* End lease i as of `now`, in a transaction of its own: at its estimate when
  * end is NULL (abandoned), else as end says. */
 struct slot_end {
-	bool	 counted, failed, fallback;
+	bool	 counted, failed, unknown, fallback;
 	int64_t	 tokens;		/* -1: the estimate stays */
 	int64_t	 first_ms;
 	int64_t	 raw, real;		/* of the prompt, to learn; raw 0 not */

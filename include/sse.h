@@ -62,6 +62,9 @@ void	sse_runs(struct sse *s, size_t (*run)(void *arg, const char *p,
  * copied: ev->data points into p. */
 int	sse_feed(struct sse *s, const char *p, size_t n, sse_fn *fn, void *arg);
 
+/* Whether it was memory that was out, when sse_feed gave -1. */
+bool	sse_starved(const struct sse *s);
+
 /* Whether part of an event is still waiting for its end. */
 bool	sse_pending(const struct sse *s);
 

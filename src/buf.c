@@ -28,7 +28,7 @@ void
 buf_clear(struct buf *b)
 {
 	b->len = 0;
-	b->failed = false;
+	b->failed = b->starved = false;
 }
 
 /* Make cap larger than len + n: the byte over is the NUL of buf_str, which
@@ -55,8 +55,10 @@ grow(struct buf *b, size_t n, bool exact)
 			cap = b->max + 1;
 	}
 	p = realloc(b->data, cap);
-	if (p == NULL)
+	if (p == NULL) {
+		b->starved = true;
 		goto fail;
+	}
 	b->data = p;
 	b->cap = cap;
 	return 0;

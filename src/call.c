@@ -76,6 +76,14 @@ reply_failed(struct call *c)
 	});
 }
 
+/* It is not the provider that failed. */
+static void
+short_of_memory(struct call *c)
+{
+	c->events->failed(c->arg, &(struct provider_answer){
+		.net = FAULT_INTERNAL });
+}
+
 /* An answer that is an error, as far as it came. */
 static void
 refused(struct call *c, enum fault_code net)
@@ -149,7 +157,10 @@ on_body(void *arg, const char *p, size_t n)
 		c->events->sooner(c->arg);
 	if (!failed)
 		return c->paused;
-	reply_failed(c);
+	if (c->reply.failed)
+		reply_failed(c);
+	else
+		short_of_memory(c);
 	return false;
 }
 
@@ -192,7 +203,11 @@ on_done(void *arg, enum fetch_result result, const char *detail)
 		refused(c, net_fault[result]);
 		return;
 	}
-	ended(c, result == FETCH_OK);
+	/* All of the text is there when finish_reason is. */
+	if (result == FETCH_MEMORY && !(c->reply.content && c->reply.finished))
+		short_of_memory(c);
+	else
+		ended(c, result == FETCH_OK);
 }
 
 static const struct fetch_events upstream = { on_head, on_body, on_done };

@@ -526,10 +526,12 @@ result_of(CURLcode code, const struct fetch *f)
 	case CURLE_OUT_OF_MEMORY:
 		/* It says so as well of a header line above its own
 		 * CURL_MAX_HTTP_HEADER, which is the upstream's fault. */
-		return f->head.len > 0 ? FETCH_MALFORMED : FETCH_MEMORY;
+		return f->head.len > 0 && !f->headed ? FETCH_MALFORMED :
+		    FETCH_MEMORY;
+	case CURLE_WRITE_ERROR:		/* our own refusal of a head */
+		return f->head.starved ? FETCH_MEMORY : FETCH_MALFORMED;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_WRITE_ERROR:		/* our own refusal of a huge head */
 	case CURLE_BAD_CONTENT_ENCODING:
 		return FETCH_MALFORMED;
 	default:

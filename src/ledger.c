@@ -202,7 +202,7 @@ void
 ledger_settle(struct ledger *l, const struct text_time *now, uint64_t lease,
     const struct ledger_end *e)
 {
-	struct slot_end se = { e->counted, e->failed, e->fallback,
+	struct slot_end se = { e->counted, e->failed, e->unknown, e->fallback,
 	    used_tokens(e), e->first_ms, e->raw, e->prompt };
 
 	book_settle(&l->b, now, lease, &se);

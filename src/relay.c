@@ -168,15 +168,18 @@ log_end(struct relay *r, int status)
 	log_close();
 }
 
+/* What an attempt tells of its lane. */
+enum lesson { GOOD, BAD, UNKNOWN };
+
 /* Close the attempt's account: the lease and what the answer taught. */
 static void
-settle(struct relay *r, bool bad, bool counted, bool free_of_charge)
+settle(struct relay *r, enum lesson is, bool counted, bool free_of_charge)
 {
 	struct ledger_end end = {
-		.counted = counted, .failed = bad,
-		.fallback = r->seek.attempts > 1,
+		.counted = counted, .failed = is == BAD,
+		.unknown = is == UNKNOWN, .fallback = r->seek.attempts > 1,
 		.prompt = -1, .completion = -1,
-		.first_ms = bad ? -1 : r->first_ms,
+		.first_ms = is == BAD ? -1 : r->first_ms,
 	};
 	struct text_time now;
 
@@ -215,7 +218,8 @@ relay_end(struct relay *r, int status, bool whole)
 {
 	struct sink *sink = r->answer.sink;
 
-	settle(r, r->fault.code != FAULT_NONE, true, false);
+	settle(r, r->fault.code == FAULT_NONE ? GOOD :
+	    r->fault.code == FAULT_OVERLOADED ? UNKNOWN : BAD, true, false);
 	log_end(r, status);
 	relay_free(r);
 	sink->end(sink, whole);
@@ -248,7 +252,8 @@ void
 relay_gone(struct relay *r)
 {
 	fault_set(&r->fault, FAULT_NONE, NULL, "the client left");
-	settle(r, false, call_live(&r->call), false);
+	settle(r, r->answer.content ? GOOD : UNKNOWN, call_live(&r->call),
+	    false);
 	log_end(r, 499);		/* nginx's word for it */
 	relay_free(r);
 }
@@ -525,7 +530,7 @@ on_failed(void *arg, const struct provider_answer *a)
 	    !r->again && (v.action == PROVIDER_SAME ||
 	    call_strip(&r->call, v.strip) == 0)) {
 		/* A call of its own for the provider, so a lease of its own. */
-		settle(r, false, provider_of(r)->counts_failures, true);
+		settle(r, GOOD, provider_of(r)->counts_failures, true);
 		call_drop(&r->call);
 		r->again = r->wait_again = true;
 		(void)loop_timer_set(r->rs->loop, &r->timer,
@@ -533,7 +538,8 @@ on_failed(void *arg, const struct provider_answer *a)
 		return;
 	}
 	answer_trail(&r->answer, provider_of(r)->name, word);
-	settle(r, v.breaker, provider_of(r)->counts_failures,
+	settle(r, v.breaker ? BAD : a->net == FAULT_INTERNAL ? UNKNOWN : GOOD,
+	    provider_of(r)->counts_failures,
 	    a->net != FAULT_UPSTREAM_TIMEOUT && a->net != FAULT_UPSTREAM_CUT);
 	call_drop(&r->call);
 	r->again = false;

@@ -434,17 +434,17 @@ static int
 on_last_part(struct feed *f, const struct sse_event *ev)
 {
 	struct reply *r = f->r;
-	struct sse_event all = { .event = ev->event };
-	int result = 0;
+	struct buf *text = &r->skim.text;
+	struct sse_event all = { ev->event, buf_str(text), text->len,
+	    SSE_WHOLE };
 
 	reply_break(r, f->out);
-	if (!r->skim.text.failed) {
-		all.data = buf_str(&r->skim.text);
-		all.len = r->skim.text.len;
-		result = examine(f, &all, true);
-	}
+	if (text->starved)
+		reply_full(r, true, NULL);
+	else if (!text->failed)
+		(void)examine(f, &all, true);
 	skim_clear(&r->skim);
-	return result;
+	return r->failed || r->done;
 }
 
 static int
@@ -484,13 +484,13 @@ reply_feed(struct reply *r, const char *p, size_t n, struct buf *out)
 		return;
 	if (r->is_json) {
 		if (buf_put(&r->json, p, n) < 0)
-			reply_malformed(r, "The answer is too large.");
+			reply_full(r, r->json.starved, "It is too large.");
 		return;
 	}
 	if (sse_feed(&r->sse, p, n, on_event, &f) < 0 && !r->failed &&
 	    !too_late(r, out))
-		reply_malformed(r, "The provider's stream holds an event that "
-		    "is too large.");
+		reply_full(r, sse_starved(&r->sse), "The provider's stream "
+		    "holds an event that is too large.");
 }
 
 /* ---- a JSON answer ---- */

@@ -19,6 +19,13 @@ reply_malformed(struct reply *r, const char *why)
 }
 
 void
+reply_full(struct reply *r, bool starved, const char *why)
+{
+	reply_give_up(r, starved ? FAULT_INTERNAL : FAULT_UPSTREAM_MALFORMED,
+	    starved ? "Memory is out." : why);
+}
+
+void
 reply_empty(struct reply *r)
 {
 	reply_give_up(r, FAULT_UPSTREAM_EMPTY,

@@ -68,8 +68,8 @@ settle_slot(struct quota_slot *s, const struct slot_lease *l, int k,
 	struct window_mark m = { l->sec, l->serial[k] };
 	int64_t tokens = tokens_of(l, end);
 
-	quota_done(s, now, (uint64_t)l->gen << 32 | (i + 1), end != NULL,
-	    end != NULL && end->failed);
+	quota_done(s, now, (uint64_t)l->gen << 32 | (i + 1), end != NULL &&
+	    !end->unknown, end != NULL && end->failed);
 	window_adjust(&s->windows, m, end != NULL && !end->counted ? -1 : 0,
 	    tokens - l->tokens);
 	s->requests += end == NULL || end->counted;

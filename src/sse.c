@@ -319,6 +319,12 @@ sse_feed(struct sse *s, const char *p, size_t n, sse_fn *fn, void *arg)
 }
 
 bool
+sse_starved(const struct sse *s)
+{
+	return s->line.starved || s->data.starved;
+}
+
+bool
 sse_pending(const struct sse *s)
 {
 	return s->has_data || (s->line.len > 0 && s->line.data[0] != ':');

@@ -6,8 +6,8 @@
  * For the first call, the second ... until a request no longer makes so many:
  * the request must be answered whole, or with a clean error, or be told as
  * broken, or have its connection closed; never a lie (an end that looks whole
- * and is not), never a hang, and the worker must live and answer the next
- * one. Memory fails in a second way too: for ever from the n-th on. */
+ * and is not), never a hang, never a fault of the provider for want of our
+ * memory, and the worker must live and answer the next one. Memory fails in a second way too: for ever from the n-th on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -365,6 +365,13 @@ walk(int call, int error, int on, const struct asked *a)
 			printf("not ok - %s %ld (errno %d%s), %s: %s\n%.2000s\n",
 			    calls[call].name, n, error, on == 2 ? ", for ever" :
 			    "", a->name, ending_word[e], answer);
+			return false;
+		}
+		/* Only our own memory failed. */
+		if (call == 0 && strstr(answer, "\"code\":\"upstream_")) {
+			printf("not ok - %s %ld%s, %s: the provider is "
+			    "blamed\n%.2000s\n", calls[call].name, n,
+			    on == 2 ? ", for ever" : "", a->name, answer);
 			return false;
 		}
 		/* What is done for a client that left comes after it. */

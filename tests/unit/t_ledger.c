@@ -544,6 +544,36 @@ probes_one_at_a_time(void **state)
 	ledger_close(l);
 }
 
+/* Its client left before anything came, or our memory was out: the next one
+ * finds out. */
+static void
+learns_nothing(void **state)
+{
+	const struct ledger_end nothing = { .unknown = true, .prompt = -1,
+	    .completion = -1, .first_ms = -1 };
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	struct ledger_counts c;
+	struct quota_row rows[CONFIG_LIMITS];
+	uint64_t id, other;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	ledger_bar(l, &t, 0, LEDGER_LANE, QUOTA_DOWN, T0 + 10000);
+	assert_int_equal(0, take(l, 10000, 0, 1, &id, &why));
+	settle_at(l, 11000, id, &nothing);
+	assert_int_equal(0, take(l, 11000, 0, 1, &id, &why));
+	assert_int_equal(-1, take(l, 11000, 0, 1, &other, &why));
+	assert_int_equal(QUOTA_PROBE, why.reason);
+	t = at(11000);
+	(void)ledger_report(l, &t, LEDGER_K_LANE, 0, &c, rows);
+	assert_int_equal(0, c.failures);
+	ledger_close(l);
+}
+
 static void
 believes_the_provider(void **state)
 {
@@ -1325,7 +1355,8 @@ main(void)
 		T(counts_what_is_in_flight), T(ends_the_leases_of_the_dead),
 		T(a_clean_end_settles_and_is_kept), T(config_may_change),
 		T(grows), T(turns_are_shared), T(bars_the_right_scope),
-		T(probes_one_at_a_time), T(believes_the_provider),
+		T(probes_one_at_a_time), T(learns_nothing),
+		T(believes_the_provider),
 		T(views_fold_all_scopes), T(learns_the_estimate),
 		T(table_of_leases_full), T(dumps_and_resets),
 		T(a_short_life_beside_a_stuck_lock),

@@ -10,6 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The growth of a buf that fails: the n-th from now on, -1 none. */
+static long fails_at = -1;
+
+static void *
+hungry(void *p, size_t n)
+{
+	return fails_at >= 0 && fails_at-- == 0 ? NULL : realloc(p, n);
+}
+
+#define realloc	hungry
+#include "../../src/buf.c"
+#undef realloc
+
 #include "text.h"
 
 /* Answers in the framings of the providers (tests/fixtures/streams), cut in
@@ -209,11 +222,65 @@ test_every_cut_of_every_framing(void **state)
 	}
 }
 
+/* Memory that is out is our fault, wherever it happens and however the answer
+ * comes: never one of the provider, nor an answer that is another. */
+static void
+starve(const struct row *w, const struct reply_spec *spec, const char *head,
+    const char *body, size_t n, size_t step)
+{
+	struct result whole, x;
+	long at;
+
+	run(spec, head, body, n, step, step, &whole);
+	for (at = 0;; at++) {
+		fails_at = at;
+		run(spec, head, body, n, step, step, &x);
+		if (fails_at >= 0)
+			break;		/* there were not so many */
+		if (x.fault.code != FAULT_INTERNAL &&
+		    (x.fault.code != whole.fault.code ||
+		    x.out.len != whole.out.len))
+			fail_msg("%s: %s, not %s, at %ld", w->name,
+			    fault_word(x.fault.code),
+			    fault_word(whole.fault.code), at);
+		buf_release(&x.out);
+	}
+	fails_at = -1;
+	assert_true(at > 0);
+	buf_release(&x.out);
+	buf_release(&whole.out);
+}
+
+static void
+test_memory_is_out(void **state)
+{
+	static char bytes[8192];
+	size_t i, k, n;
+	char *body;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		n = load(rows[i].name, bytes, sizeof(bytes));
+		body = memmem(bytes, n, "\r\n\r\n", 4);
+		assert_non_null(body);
+		body += 4;
+		for (k = 0; k < sizeof(forms) / sizeof(forms[0]); k++) {
+			if (rows[i].json == BAD && forms[k].mode == REPLY_JSON)
+				continue;
+			starve(&rows[i], &forms[k], bytes, body,
+			    n - (size_t)(body - bytes), 1);
+			starve(&rows[i], &forms[k], bytes, body,
+			    n - (size_t)(body - bytes), 100);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_cut_of_every_framing),
+		cmocka_unit_test(test_memory_is_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
