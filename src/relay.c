@@ -265,7 +265,8 @@ relay_stop(struct relay *r)
 		on_whole(r);
 		return;
 	}
-	settle(r, false, call_live(&r->call), false);
+	settle(r, r->answer.content ? GOOD : UNKNOWN, call_live(&r->call),
+	    false);
 	fault_set(&r->fault, FAULT_OVERLOADED, NULL,
 	    "the gateway had to break the answer off; ask again");
 	r->fault.retry_ms = 1000;
