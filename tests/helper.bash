@@ -110,15 +110,14 @@ stop()
 # environment names our folder.
 strays()
 {
-	local f pid
+	local f
 
-	for f in /proc/[0-9]*/environ; do
-		pid=${f#/proc/}
-		pid=${pid%/environ}
-		if grep -qzxF "RELEVO_CONFIG=$DIR/relevo.conf" "$f" \
-		    2>/dev/null && alive "$pid"; then
-			echo "$pid"
-		fi
+	# One grep for all: a process for each would be most of a test's time.
+	for f in $(grep -lszxF "RELEVO_CONFIG=$DIR/relevo.conf" \
+	    /proc/[0-9]*/environ); do
+		f=${f#/proc/}
+		f=${f%/environ}
+		! alive "$f" || echo "$f"
 	done
 }
 
