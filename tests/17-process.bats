@@ -89,7 +89,8 @@ post()
 }
 
 @test "environment: no variable and no header sets a proxy" {
-	dead=http://127.0.0.1:$(free_port)
+	closed_port
+	dead=http://127.0.0.1:$CLOSED
 	post "HTTP_PROXY=$dead" "http_proxy=$dead" "https_proxy=$dead" \
 	    "ALL_PROXY=$dead" "all_proxy=$dead" >"$DIR/out"
 	head -n 1 "$DIR/out" | grep -q '^Status: 200 '

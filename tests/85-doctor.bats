@@ -118,12 +118,10 @@ long_list()
 }
 
 @test "doctor: nobody there, no such host, a limit, a wrong path" {
-	local port
-
-	port=$(free_port)
+	closed_port
 	{
 		printf 'provider dead { url = "http://127.0.0.1:%s/v1"\n' \
-		    "$port"
+		    "$CLOSED"
 		printf 'key = test-key-dead }\nmodel dead/m { }\n'
 		printf 'provider lost { url = "https://no.invalid/v1"\n'
 		printf 'key = test-key-lost }\nmodel lost/m { }\n'
@@ -222,7 +220,8 @@ long_list()
 
 @test "doctor: a url where nothing is, one where something else is" {
 	config_one
-	doctor "http://127.0.0.1:$(free_port)"
+	closed_port
+	doctor "http://127.0.0.1:$CLOSED"
 	finds FAIL url 'refused|connect' 'web server running'
 	doctor "$MOCK_URL"
 	finds FAIL url 'not as relevo' routes

@@ -199,6 +199,21 @@ free_port()
 	"$MOCK" --free-port
 }
 
+# closed_port: sets CLOSED, a port that nobody listens on, and that nobody else
+# gets before the test ends.
+closed_port()
+{
+	spawn closed perl -MIO::Socket::INET -e '
+		my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1",
+		    Proto => "tcp") or die;
+		$SIG{TERM} = sub { exit 0 };
+		$| = 1;
+		print $s->sockport, "\n";
+		sleep while 1;'
+	until_true 10 test -s "$DIR/closed.out" || fail 'no closed port'
+	CLOSED=$(<"$DIR/closed.out")
+}
+
 # -- The mock provider ------------------------------------------------------
 
 # mock_start [OPTIONS]: sets MOCK_PORT, MOCK_PID, MOCK_URL.
