@@ -56,7 +56,7 @@ config_many()
 }
 
 @test "budget: the time for all is split over the attempts" {
-	local began=${EPOCHREALTIME/./} took
+	local began took
 
 	mock_start --default gatehead=never
 	config_many 8 'total-timeout = 2s'
@@ -66,5 +66,6 @@ config_many()
 	took=$(((${EPOCHREALTIME/./} - began) / 1000))
 	((http_code >= 500))
 	[[ $(mock_stats .total) == 4 ]]
-	((took >= 1700 && took <= 3500)) || fail "$took ms"
+	# Four times all of it would be the time of none.
+	((took >= 1700 && took < 8000)) || fail "$took ms"
 }
