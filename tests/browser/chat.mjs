@@ -127,7 +127,7 @@ test('a short countdown ends, and retry then answers', async () => {
 	await script(server, 'flash', 'status=429,retry-after=2', 1);
 	await ask(page, 'soon');
 	await answer(page).getByText('You can try again now')
-		.waitFor({ timeout: 9000 });
+		.waitFor({ timeout: 30000 });
 	await answer(page).getByRole('button', { name: 'Try again' }).click();
 	await prose(page).getByText('w1').waitFor();
 	await over(page);
