@@ -58,6 +58,7 @@ static int
 stream_options(struct chat_walk *s)
 {
 	enum json_token t = chat_next(s);
+	bool seen = false;
 
 	if (t == JSON_BAD)
 		return -1;
@@ -69,6 +70,11 @@ stream_options(struct chat_walk *s)
 	while ((t = chat_next(s)) == JSON_KEY) {
 		bool usage = CHAT_IS(s, "include_usage");
 
+		/* Each would be an edit of provider_body's. */
+		if (usage && seen)
+			return chat_invalid(s, "stream_options",
+			    "stream_options has include_usage twice");
+		seen = seen || usage;
 		t = chat_next(s);
 		if (usage && t != JSON_TRUE && t != JSON_FALSE &&
 		    t != JSON_NULL && t != JSON_BAD)

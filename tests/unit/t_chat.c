@@ -149,6 +149,9 @@ test_refused(void **state)
 		    "must be an object" },
 		{ ASK(",\"stream_options\":{\"include_usage\":1}"),
 		    "stream_options", "include_usage must be" },
+		{ ASK(",\"stream_options\":{\"include_usage\":true,"
+		    "\"include_usage\":false}"),
+		    "stream_options", "include_usage twice" },
 		{ ASK(",\"max_tokens\":-1"), "max_tokens", "whole number" },
 		{ ASK(",\"max_tokens\":1.5"), "max_tokens", "whole number" },
 		{ ASK(",\"max_tokens\":\"9\""), "max_tokens",
