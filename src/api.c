@@ -20,6 +20,8 @@
 #include "text.h"
 
 #define API_ANSWER	(4 * 1024 * 1024)	/* bytes of a small answer */
+#define API_HEAD	(128 * 1024)	/* it may repeat a client's list of
+					 * headers, 64 KB of it */
 
 struct api {
 	const struct config	*cfg;
@@ -430,7 +432,7 @@ answer(const struct call *c, struct sink *sink, int status, const char *route,
 	char length[24];
 	struct buf head;
 
-	buf_init(&head, 16 * 1024);
+	buf_init(&head, API_HEAD);
 	http_head(&head, c->h, status, c->body->len == 0 ? NULL :
 	    c->type != NULL ? c->type : "application/json");
 	http_header(&head, "Cache-Control", "no-store");

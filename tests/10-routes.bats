@@ -550,6 +550,22 @@ too_large()
 	run ! header access-control-allow-headers
 }
 
+# Only some web servers take so long a header.
+@test "CORS: a list of 25 KB is reflected whole, cgi" {
+	local list
+
+	config_mock p1 m1 | config_write 'allowed-origins = {"*"}'
+	list=$(printf 'x-header-%016d,' {1..1000})
+	env -i PATH="$PATH" RELEVO_CONFIG="$DIR/relevo.conf" \
+	    GATEWAY_INTERFACE=CGI/1.1 ASAN_OPTIONS="${ASAN_OPTIONS:-}" \
+	    REQUEST_METHOD=OPTIONS REQUEST_URI=/chat HTTP_ORIGIN=null \
+	    HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST \
+	    HTTP_ACCESS_CONTROL_REQUEST_HEADERS="${list%,}" \
+	    "$RELEVO" >"$DIR/out" 2>>"$DIR/relevo.err" </dev/null
+	grep -qxF "Access-Control-Allow-Headers: ${list%,}"$'\r' "$DIR/out"
+	[[ $(tail -n 1 "$DIR/out") == $'\r' ]]
+}
+
 # -- Tokens -------------------------------------------------------------------
 
 # A configuration with two clients; TOKEN is that of bot.
