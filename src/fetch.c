@@ -23,7 +23,6 @@ struct fetcher {
 	struct fetch		*live;
 	struct fetch		*doomed;	/* cancelled inside curl */
 	bool			 inside;	/* curl is on the stack */
-	bool			 starved;	/* no socket could be made */
 	struct buf		 turn;		/* bytes not yet told ... */
 	struct fetch		*turn_of;	/* ... and whose; NULL: none */
 };
@@ -55,6 +54,7 @@ struct fetch {
 	bool			 headed;	/* the final head was told */
 	bool			 cancelled;
 	bool			 paused;
+	bool			 starved;	/* it could get no socket */
 	char			 error[CURL_ERROR_SIZE];
 };
 
@@ -111,13 +111,14 @@ on_socket(void *arg, int fd, unsigned events)
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-	struct fetcher *fr = arg;
-	int fd = socks_open(&fr->socks, a->family, a->socktype, a->protocol);
+	struct fetch *f = arg;
+	int fd = socks_open(&f->t->fr->socks, a->family, a->socktype,
+	    a->protocol);
 
 	(void)purpose;
 	/* An address family that is off is not a shortage. */
 	if (fd < 0 && errno != EAFNOSUPPORT && errno != EPROTONOSUPPORT)
-		fr->starved = true;
+		f->starved = true;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -380,7 +381,7 @@ easy_setup(struct fetch *f)
 	SET(CURLOPT_PRIVATE, f);
 	SET(CURLOPT_ERRORBUFFER, f->error);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
-	SET(CURLOPT_OPENSOCKETDATA, t->fr);
+	SET(CURLOPT_OPENSOCKETDATA, f);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	SET(CURLOPT_CLOSESOCKETDATA, t->fr);
 #undef SET
@@ -450,7 +451,7 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 		return NULL;
 	f->events = events;
 	f->arg = arg;
-	f->headed = f->cancelled = f->paused = false;
+	f->headed = f->cancelled = f->paused = f->starved = false;
 	f->error[0] = '\0';
 	e = f->easy;
 	(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
@@ -562,9 +563,8 @@ reap(struct fetcher *fr)
 			continue;
 		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &f);
 		result = result_of(code, f);
-		if (result == FETCH_REFUSED && fr->starved)
+		if (result == FETCH_REFUSED && f->starved)
 			result = FETCH_MEMORY;
-		fr->starved = false;
 		if (code == CURLE_OK)
 			detail[0] = '\0';
 		else
