@@ -12,7 +12,7 @@
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_CACHE	256L		/* idle connections kept open */
-#define FETCH_TURN	(16 * 1024)	/* what is collected: one receive */
+#define FETCH_TURN	(48 * 1024)	/* what one receive takes at most */
 
 struct fetcher {
 	struct loop		*loop;
@@ -370,6 +370,7 @@ easy_setup(struct fetch *f)
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)t->connect_ms);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(CURLOPT_BUFFERSIZE, (long)FETCH_TURN);
 	if (t->ca_path != NULL) {
 		SET(CURLOPT_CAPATH, t->ca_is_dir ? t->ca_path : NULL);
 		SET(CURLOPT_CAINFO, t->ca_is_dir ? NULL : t->ca_path);
