@@ -64,12 +64,12 @@ int64_t	chunk_length(const struct json *j);
 
 /* ---- the shape of events that differ in their text alone ---- */
 
-#define CHUNK_SHAPE	360
+#define CHUNK_SHAPE	360	/* bytes of head and tail */
 
 struct chunk_shape {
 	uint16_t	 head, tail;	/* bytes before and after the text, its
 					 * quotes included; head 0: no shape */
-	char		 bytes[CHUNK_SHAPE];	/* head, then tail */
+	char		 bytes[CHUNK_SHAPE + 8]; /* as it stands in a stream */
 };
 
 /* Learn the shape of the valid JSON p[0..n) around the string at text. One

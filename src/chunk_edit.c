@@ -4,23 +4,31 @@
 
 #include "buf.h"
 #include "json.h"
+#include "text.h"
 
 /* ---- the shape ---- */
+
+#define BEFORE	(sizeof("data: ") - 1)		/* of the head, in bytes */
+#define BEHIND	(sizeof("\n\n") - 1)		/* of the tail */
 
 void
 chunk_shape(struct chunk_shape *s, const char *p, size_t n,
     struct chunk_span text)
 {
 	size_t head = text.at + 1, end = text.at + text.len - 1;
+	size_t tail = n - end;
+	char *to = s->bytes;
 
 	s->head = 0;
-	if (text.len < 2 || p[text.at] != '"' || head + n - end > CHUNK_SHAPE ||
+	if (text.len < 2 || p[text.at] != '"' || head + tail > CHUNK_SHAPE ||
 	    memchr(p, '\n', head) != NULL ||
-	    memchr(p + end, '\n', n - end) != NULL)
+	    memchr(p + end, '\n', tail) != NULL)
 		return;
-	memcpy(s->bytes, p, head);
-	memcpy(s->bytes + head, p + end, n - end);
-	s->tail = (uint16_t)(n - end);
+	to = mempcpy(to, "data: ", BEFORE);
+	to = mempcpy(to, p, head);
+	to = mempcpy(to, p + end, tail);
+	memcpy(to, "\n\n", BEHIND);
+	s->tail = (uint16_t)tail;
 	s->head = (uint16_t)head;
 }
 
@@ -28,11 +36,12 @@ bool
 chunk_fits(const struct chunk_shape *s, const char *p, size_t n,
     struct chunk_span *text, int64_t *bytes)
 {
+	const char *head = s->bytes + BEFORE;
 	struct json j;
 
 	if (s->head == 0 || n <= (size_t)s->head + s->tail ||
-	    memcmp(p + n - s->tail, s->bytes + s->head, s->tail) != 0 ||
-	    memcmp(p, s->bytes, s->head) != 0)
+	    memcmp(p + n - s->tail, head + s->head, s->tail) != 0 ||
+	    memcmp(p, head, s->head) != 0)
 		return false;
 	text->at = s->head - 1u;
 	text->len = n - s->head - s->tail + 2;
@@ -44,29 +53,43 @@ chunk_fits(const struct chunk_shape *s, const char *p, size_t n,
 	return true;
 }
 
+/* Where the string whose inside begins at `at` ends, at its quote, and how
+ * long it is; 0: it does not. Most need no more than the search for the
+ * quote. */
+static size_t
+text_end(const char *p, size_t at, size_t n, int64_t *bytes)
+{
+	size_t end = text_plain(p, at, n);
+	struct json j;
+
+	if (end == n)
+		return 0;
+	if (p[end] == '"') {
+		*bytes = (int64_t)(end - at);
+		return end;
+	}
+	json_begin(&j, p + at - 1, n - at + 1);
+	if (json_next(&j) != JSON_STRING)
+		return 0;
+	*bytes = chunk_length(&j);
+	return at + j.tok_len - 2;
+}
+
 size_t
 chunk_leads(const struct chunk_shape *s, const char *p, size_t n,
     int64_t *bytes)
 {
-	const char *text, *end;
-	struct json j;
+	size_t head = BEFORE + s->head, tail = s->tail + BEHIND, end;
 
-	if (s->head == 0 || n < 6u + s->head + s->tail + 2 ||
-	    memcmp(p, "data: ", 6) != 0 ||
-	    memcmp(p + 6, s->bytes, s->head) != 0)
+	if (s->head == 0 || n < head + tail ||
+	    memcmp(p, s->bytes, head) != 0)
 		return 0;
-	text = p + 6 + s->head - 1;
-	json_begin(&j, text, n - (size_t)(text - p));
-	if (json_next(&j) != JSON_STRING || j.tok_len == 2)
+	end = text_end(p, head, n, bytes);
+	/* The tail begins with the quote. */
+	if (end <= head || n - end < tail ||
+	    memcmp(p + end, s->bytes + head, tail) != 0)
 		return 0;
-	/* The shape's tail begins with the quote. */
-	end = text + j.tok_len - 1;
-	if ((size_t)(p + n - end) < s->tail + 2u ||
-	    memcmp(end, s->bytes + s->head, s->tail) != 0 ||
-	    memcmp(end + s->tail, "\n\n", 2) != 0)
-		return 0;
-	*bytes = chunk_length(&j);
-	return (size_t)(end - p) + s->tail + 2;
+	return end + tail;
 }
 
 /* ---- edits ---- */
