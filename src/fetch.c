@@ -11,7 +11,7 @@
 
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
-#define FETCH_CACHE	256L		/* idle connections kept open */
+#define FETCH_IDLE	256L		/* connections kept without a call */
 #define FETCH_TURN	(48 * 1024)	/* what one receive takes at most */
 
 struct fetcher {
@@ -21,6 +21,7 @@ struct fetcher {
 	struct socks		 socks;
 	struct fetch_target	*targets;
 	struct fetch		*live;
+	long			 calls, open;	/* live ones, sockets */
 	struct fetch		*doomed;	/* cancelled inside curl */
 	bool			 inside;	/* curl is on the stack */
 	struct buf		 turn;		/* bytes not yet told ... */
@@ -50,22 +51,17 @@ struct fetch {
 	CURL			*easy;
 	const struct fetch_events *events;
 	void			*arg;
-	struct buf		 head;
 	bool			 headed;	/* the final head was told */
 	bool			 cancelled;
 	bool			 paused;
+	bool			 last;		/* of its connection */
 	bool			 starved;	/* it could get no socket */
+	struct buf		 head;
 	char			 error[CURL_ERROR_SIZE];
 };
 
 static void	reap(struct fetcher *fr);
 static void	turn_tell(struct fetcher *fr);
-
-static struct fetcher *
-timer_owner(struct loop_timer *t)
-{
-	return (struct fetcher *)((char *)t - offsetof(struct fetcher, timer));
-}
 
 /* ---- curl's sockets and its timer on the loop ---- */
 
@@ -91,7 +87,8 @@ act(struct fetcher *fr, curl_socket_t fd, int what)
 static void
 on_timer(struct loop_timer *t)
 {
-	act(timer_owner(t), CURL_SOCKET_TIMEOUT, 0);
+	act((struct fetcher *)((char *)t - offsetof(struct fetcher, timer)),
+	    CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void
@@ -119,6 +116,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 	/* An address family that is off is not a shortage. */
 	if (fd < 0 && errno != EAFNOSUPPORT && errno != EPROTONOSUPPORT)
 		f->starved = true;
+	f->t->fr->open += fd >= 0;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -127,6 +125,7 @@ on_close(void *arg, curl_socket_t fd)
 {
 	struct fetcher *fr = arg;
 
+	fr->open--;
 	return socks_close(&fr->socks, fd);
 }
 
@@ -136,8 +135,7 @@ on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 	struct fetcher *fr = arg;
 	unsigned events = 0;
 
-	(void)easy;
-	(void)unused;
+	(void)easy, (void)unused;
 	if (what & CURL_POLL_IN)
 		events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
@@ -180,7 +178,6 @@ fetcher_new(struct loop *l)
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_SOCKETDATA, fr);
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_TIMERFUNCTION, on_deadline);
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_TIMERDATA, fr);
-	(void)curl_multi_setopt(fr->multi, CURLMOPT_MAXCONNECTS, FETCH_CACHE);
 	return fr;
 }
 
@@ -273,6 +270,21 @@ fail:
 
 /* ---- one call ---- */
 
+/* Its connection is not kept when enough are idle. libcurl's own maximum counts
+ * those in use, so that above it none is used again, and costs a search through
+ * all at each end: 70 us among 1,000. */
+static void
+connection_keep(struct fetch *f)
+{
+	const struct fetcher *fr = f->t->fr;
+	bool last = fr->open - fr->calls >= FETCH_IDLE;
+
+	if (last != f->last)
+		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE,
+		    (long)last);
+	f->last = last;
+}
+
 /* Heads come line by line; a new status line (after a 1xx) begins anew. */
 static size_t
 on_head(char *p, size_t one, size_t n, void *arg)
@@ -293,6 +305,7 @@ on_head(char *p, size_t one, size_t n, void *arg)
 	if (status >= 100 && status < 200)
 		return n;
 	f->headed = true;
+	connection_keep(f);
 	f->events->head(f->arg, (int)status, f->head.data ? f->head.data : "",
 	    f->head.len);
 	return f->cancelled ? 0 : n;
@@ -331,6 +344,7 @@ on_body(char *p, size_t one, size_t n, void *arg)
 	(void)one;
 	if (f->cancelled || n == 0)
 		return 0;
+	connection_keep(f);
 	if (fr->turn_of != f || n > FETCH_TURN - fr->turn.len)
 		turn_tell(fr);
 	if (f->cancelled)
@@ -424,6 +438,7 @@ fetch_drop(struct fetch *f)
 	if (f->cancelled)
 		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE, 1L);
 	(void)curl_multi_remove_handle(t->fr->multi, f->easy);
+	t->fr->calls--;
 	*f->prev = f->next;
 	if (f->next != NULL)
 		f->next->prev = f->prev;
@@ -453,6 +468,7 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	f->events = events;
 	f->arg = arg;
 	f->headed = f->cancelled = f->paused = f->starved = false;
+	f->last = false;
 	f->error[0] = '\0';
 	e = f->easy;
 	(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
@@ -468,6 +484,8 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	if (f->next != NULL)
 		f->next->prev = &f->next;
 	fr->live = f;
+	(void)curl_multi_setopt(fr->multi, CURLMOPT_MAXCONNECTS,
+	    ++fr->calls + 2 * FETCH_IDLE);
 	if (curl_multi_add_handle(fr->multi, e) != CURLM_OK) {
 		fetch_drop(f);
 		return NULL;
@@ -556,9 +574,9 @@ reap(struct fetcher *fr)
 	while ((m = curl_multi_info_read(fr->multi, &left)) != NULL) {
 		const struct fetch_events *events;
 		char detail[CURL_ERROR_SIZE];
+		CURLcode code = m->data.result;
 		enum fetch_result result;
 		void *arg;
-		CURLcode code = m->data.result;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;

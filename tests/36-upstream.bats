@@ -27,6 +27,44 @@ teardown()
 	[[ $(mock_stats .models.m1.completed) == 12 ]]
 }
 
+# While many streams run, a connection that a short call is done with is there
+# for the next.
+@test "upstream: connections are kept above 256 calls" {
+	local crowd before
+
+	config_mock p1 m1 m2 | config_write
+	nginx_start keep
+	mock_script m1 tokens=2,gate=g
+	curl -sS -Z --parallel-immediate --parallel-max 290 -m 60 \
+	    -o /dev/null -H 'Content-Type: application/json' \
+	    --data-binary '{"model":"m1","stream":true,"messages":[{"role":
+	        "user","content":"hi"}]}' "$URL/v1/chat/completions?n=[1-290]" &
+	crowd=$!
+	until_true 20 mock_crowd 290
+	ask m2
+	before=$(mock_stats .connections)
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		ask m2
+		http_status 200
+	done
+	[[ $(mock_stats .connections) == "$before" ]]
+	mock_gate g 2
+	wait "$crowd"
+	[[ $(mock_stats .models.m1.completed) == 290 ]]
+	# And those that nobody needs any more are closed.
+	until_true 5 mock_spare 256
+}
+
+mock_crowd()
+{
+	[[ $(mock_stats .models.m1.inflight) == "$1" ]]
+}
+
+mock_spare()
+{
+	(($(mock_stats .open) <= $1))
+}
+
 # An error says what it has to say, then keeps the connection open.
 @test "upstream: an error whose body does not end is still that error" {
 	spawn endless perl -e '
