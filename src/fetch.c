@@ -31,7 +31,7 @@ struct fetcher {
 struct fetch_target {
 	struct fetcher		*fr;
 	struct fetch_target	*next;
-	char			*url;
+	CURLU			*url;
 	char			*ca_path;
 	bool			 ca_is_dir;
 	char			*proxy;
@@ -199,7 +199,7 @@ target_free(struct fetch_target *t)
 		fetch_free(f);
 	}
 	curl_slist_free_all(t->headers);
-	free(t->url);
+	curl_url_cleanup(t->url);
 	free(t->ca_path);
 	free(t->proxy);
 	free(t);
@@ -249,11 +249,14 @@ fetch_target(struct fetcher *fr, const struct fetch_spec *spec)
 	t->fr = fr;
 	t->connect_ms = spec->connect_ms;
 	t->http2 = spec->http2;
-	t->url = strdup(spec->url);
+	t->url = curl_url();
 	t->proxy = strdup(spec->proxy);
 	if (t->url == NULL || t->proxy == NULL ||
 	    fetch_ca(spec->ca_path, &t->ca_path, &t->ca_is_dir) != 0)
 		goto fail;
+	/* One that is none stays empty, which fails each call. */
+	(void)curl_url_set(t->url, CURLUPART_URL, spec->url,
+	    CURLU_NON_SUPPORT_SCHEME);
 	/* What curl would add by itself and no provider wants. */
 	if (header_add(t, "Expect:") != 0 || header_add(t, "Accept:") != 0)
 		goto fail;
@@ -371,7 +374,9 @@ easy_setup(struct fetch *f)
 	bool ok = true;
 
 #define SET(opt, value) ok &= curl_easy_setopt(e, opt, value) == CURLE_OK
-	SET(CURLOPT_URL, t->url);
+	/* Not as text, which curl would take apart and print anew for each
+	 * call. */
+	SET(CURLOPT_CURLU, t->url);
 	SET(CURLOPT_HTTPHEADER, t->headers);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_HTTP_VERSION, t->http2 ? CURL_HTTP_VERSION_2TLS :
@@ -379,6 +384,8 @@ easy_setup(struct fetch *f)
 	if (t->http2)
 		SET(CURLOPT_PIPEWAIT, 1L);
 	SET(CURLOPT_PROXY, t->proxy);
+	if (t->proxy[0] == '\0')
+		SET(CURLOPT_NOPROXY, "");	/* nor is the env searched */
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	/* Else a call that ends during its look-up waits for the resolver's

@@ -26,6 +26,7 @@
 #define FUNCTIONS(F)							\
 	F(global_init) F(global_cleanup) F(version_info)		\
 	F(slist_append) F(slist_free_all)				\
+	F(url) F(url_set) F(url_cleanup)				\
 	F(easy_init) F(easy_cleanup) F(easy_setopt) F(easy_getinfo)	\
 	F(easy_pause) F(easy_strerror)					\
 	F(multi_init) F(multi_cleanup) F(multi_setopt)			\
@@ -88,6 +89,24 @@ void
 curl_slist_free_all(struct curl_slist *list)
 {
 	curl.slist_free_all(list);
+}
+
+CURLU *
+curl_url(void)
+{
+	return curl.url();
+}
+
+CURLUcode
+curl_url_set(CURLU *url, CURLUPart part, const char *s, unsigned flags)
+{
+	return curl.url_set(url, part, s, flags);
+}
+
+void
+curl_url_cleanup(CURLU *url)
+{
+	curl.url_cleanup(url);
 }
 
 CURL *
