@@ -4,25 +4,50 @@
 #include <string.h>
 
 #include "buf.h"
+#include "wide.h"
 
-/* Eight bytes at a time: a subtraction sets the top bit of each byte that is
- * too small, and one that was set is a find anyway. Borrows only spoil bytes
- * above the first find. */
+/* Eight bytes at p: a subtraction sets the top bit of each byte that is too
+ * small, and one that was set is a find anyway. Borrows only spoil bytes above
+ * the first find. */
+static uint64_t
+hits(const char *p)
+{
+	const uint64_t one = 0x0101010101010101ULL;
+	uint64_t w;
+
+	memcpy(&w, p, 8);
+	w = le64toh(w);
+	return ((w - one * 0x20) | ((w ^ one * '"') - one) |
+	    ((w ^ one * '\\') - one) | w) & one * 0x80;
+}
+
+/* Past the blocks of sixteen plain bytes at i. */
+static size_t
+blocks(const char *p, size_t i, size_t n)
+{
+	lanes v;
+
+	for (; n - i >= sizeof(v); i += sizeof(v)) {
+		v = wide_load(p + i);
+		if (wide_any(v | (lanes)(v < 0x20) | (lanes)(v == '"') |
+		    (lanes)(v == '\\')))
+			break;
+	}
+	return i;
+}
+
+/* Most strings are short, so the first eight bytes are looked at alone. */
 size_t
 text_plain(const char *p, size_t i, size_t n)
 {
-	const uint64_t one = 0x0101010101010101ULL;
-	uint64_t w, hit;
+	uint64_t hit;
 	unsigned char c;
 
 	for (; n - i >= 8; i += 8) {
-		memcpy(&w, p + i, 8);
-		w = le64toh(w);
-		hit = (w - one * 0x20) | ((w ^ one * '"') - one) |
-		    ((w ^ one * '\\') - one) | w;
-		hit &= one * 0x80;
+		hit = hits(p + i);
 		if (hit != 0)
 			return i + (size_t)__builtin_ctzll(hit) / 8;
+		i = blocks(p, i + 8, n) - 8;
 	}
 	for (; i < n; i++) {
 		c = (unsigned char)p[i];

@@ -523,6 +523,41 @@ test_estimate_seams(void **state)
 	}
 }
 
+/* Escapes at any place of a long text: as what they mean. */
+static void
+test_estimate_escaped_seams(void **state)
+{
+	static const struct {
+		const char	*escaped, *meant;
+	} parts[] = {
+		{ "\\n", "\n" }, { "\\t", "\t" }, { "\\\"", "\"" },
+		{ "\\\\", "\\" }, { "\\u0061", "a" },
+		{ "\\u00f1", "\xc3\xb1" }, { "n", "n" }, { "t", "t" },
+		{ "words", "words" }, { " ", " " }, { ", ", ", " },
+		{ "();", "();" }, { "42", "42" },
+		{ "a run of words that has no mark in it", "a run of words "
+		    "that has no mark in it" },
+	};
+	const size_t n = sizeof(parts) / sizeof(parts[0]);
+	char escaped[4096], meant[4096];
+	uint32_t seed = 11;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 2000; i++) {
+		escaped[0] = meant[0] = '\0';
+		while (strlen(escaped) < i * 2) {
+			seed = seed * 1664525 + 1013904223;
+			/* Some texts with few marks, some of nothing else. */
+			k = (seed >> 16) % (i % 3 == 0 ? 6 : n);
+			k = i % 3 == 1 && seed >> 29 != 0 ? n - 1 - k % 8 : k;
+			strcat(escaped, parts[k].escaped);
+			strcat(meant, parts[k].meant);
+		}
+		assert_int_equal(inside(escaped), plain(meant));
+	}
+}
+
 int
 main(void)
 {
@@ -542,6 +577,7 @@ main(void)
 		cmocka_unit_test(test_estimate),
 		cmocka_unit_test(test_estimate_escapes),
 		cmocka_unit_test(test_estimate_seams),
+		cmocka_unit_test(test_estimate_escaped_seams),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
