@@ -13,38 +13,37 @@
 
 /* The variables that are read: a place in an array of values, which has NULL
  * for one that is not there. */
+#define NAMES(F)							\
+	F(REQUEST_METHOD, "REQUEST_METHOD")				\
+	F(REQUEST_URI, "REQUEST_URI") F(SCRIPT_NAME, "SCRIPT_NAME")	\
+	F(PATH_INFO, "PATH_INFO") F(QUERY_STRING, "QUERY_STRING")	\
+	F(CONTENT_LENGTH, "CONTENT_LENGTH")				\
+	F(CONTENT_TYPE, "CONTENT_TYPE") F(REMOTE_ADDR, "REMOTE_ADDR")	\
+	F(AUTHORIZATION, "HTTP_AUTHORIZATION")				\
+	F(X_API_KEY, "HTTP_X_API_KEY") F(API_KEY, "HTTP_API_KEY")	\
+	F(ACCEPT, "HTTP_ACCEPT") F(ORIGIN, "HTTP_ORIGIN")		\
+	F(CORS_METHOD, "HTTP_ACCESS_CONTROL_REQUEST_METHOD")		\
+	F(CORS_HEADERS, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS")		\
+	F(MAX_WAIT, "HTTP_X_RELEVO_MAX_WAIT")				\
+	F(IF_NONE_MATCH, "HTTP_IF_NONE_MATCH") F(HOST, "HTTP_HOST")
+
 enum var {
-	REQUEST_METHOD, REQUEST_URI, SCRIPT_NAME, PATH_INFO, QUERY_STRING,
-	CONTENT_LENGTH, CONTENT_TYPE, REMOTE_ADDR, AUTHORIZATION, X_API_KEY,
-	API_KEY, ACCEPT, ORIGIN, CORS_METHOD, CORS_HEADERS, MAX_WAIT,
-	IF_NONE_MATCH, HOST, VARS
+#define VAR(var, word)		var,
+	NAMES(VAR)
+	VARS
 };
 
 static const struct {
 	const char	*name;
 	size_t		 len;
 } names[VARS] = {
-#define NAME(word)	{ word, sizeof(word) - 1 }
-	[REQUEST_METHOD] = NAME("REQUEST_METHOD"),
-	[REQUEST_URI] = NAME("REQUEST_URI"),
-	[SCRIPT_NAME] = NAME("SCRIPT_NAME"),
-	[PATH_INFO] = NAME("PATH_INFO"),
-	[QUERY_STRING] = NAME("QUERY_STRING"),
-	[CONTENT_LENGTH] = NAME("CONTENT_LENGTH"),
-	[CONTENT_TYPE] = NAME("CONTENT_TYPE"),
-	[REMOTE_ADDR] = NAME("REMOTE_ADDR"),
-	[AUTHORIZATION] = NAME("HTTP_AUTHORIZATION"),
-	[X_API_KEY] = NAME("HTTP_X_API_KEY"),
-	[API_KEY] = NAME("HTTP_API_KEY"),
-	[ACCEPT] = NAME("HTTP_ACCEPT"),
-	[ORIGIN] = NAME("HTTP_ORIGIN"),
-	[CORS_METHOD] = NAME("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
-	[CORS_HEADERS] = NAME("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
-	[MAX_WAIT] = NAME("HTTP_X_RELEVO_MAX_WAIT"),
-	[IF_NONE_MATCH] = NAME("HTTP_IF_NONE_MATCH"),
-	[HOST] = NAME("HTTP_HOST"),
-#undef NAME
+#define NAME(var, word)		[var] = { word, sizeof(word) - 1 },
+	NAMES(NAME)
 };
+
+/* The lengths that names have, a bit for each. */
+#define LENGTH(var, word)	1ULL << (sizeof(word) - 1) |
+static const uint64_t name_lengths = NAMES(LENGTH) 0;
 
 /* ---- the environment ---- */
 
@@ -100,6 +99,8 @@ store(const char **v, const char *name, size_t n)
 {
 	size_t i;
 
+	if (n >= 64 || (name_lengths >> n & 1) == 0)
+		return;
 	for (i = 0; i < VARS; i++) {
 		if (names[i].len == n && memcmp(names[i].name, name, n) == 0) {
 			v[i] = name + n + 1;
