@@ -291,6 +291,10 @@ window_get(struct window *w, const struct window_set *s,
 {
 	int ring = shape[l].ring;
 
+	/* Most scopes limit one or two of the eight. */
+	if (!all && r->limits->max[l] == CONFIG_NONE &&
+	    (int64_t)s->until[l] * SECOND <= t->wall)
+		return false;
 	w->limit = l;
 	w->tokens = shape[l].tokens;
 	w->rolling = false;
