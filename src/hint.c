@@ -338,6 +338,36 @@ look(const struct family *f, const char *head, size_t n, int64_t now,
 	return 0;
 }
 
+static bool
+begins(const char *p, size_t n, const char *word, size_t len)
+{
+	return n >= len && text_isi(p, len, word);
+}
+
+/* Cut a head down to the lines from the first to the last that may tell a
+ * limit: each family asks for three headers, and most heads have none. */
+static const char *
+telling(const char *head, size_t *n)
+{
+	static const char x[] = "x-ratelimit-", a[] = "anthropic-ratelimit-";
+	const char *p = head, *end = head + *n, *first = NULL, *last = head;
+	size_t len;
+
+	for (; p < end && *p != '\r' && *p != '\n'; p += len) {
+		const char *eol = memchr(p, '\n', (size_t)(end - p));
+
+		len = (size_t)((eol != NULL ? eol + 1 : end) - p);
+		if (!begins(p, len, x, sizeof(x) - 1) &&
+		    !begins(p, len, a, sizeof(a) - 1))
+			continue;
+		if (first == NULL)
+			first = p;
+		last = p + len;
+	}
+	*n = (size_t)(last - (first != NULL ? first : head));
+	return first;
+}
+
 size_t
 hint_limits(const char *kind, const char *head, size_t n, int64_t now,
     struct quota_seen *seen, size_t max)
@@ -345,7 +375,7 @@ hint_limits(const char *kind, const char *head, size_t n, int64_t now,
 	size_t i, found = 0;
 	bool known = false;
 
-	if (head == NULL)
+	if (head == NULL || (head = telling(head, &n)) == NULL)
 		return 0;
 	for (i = 0; i < FAMILIES && found < max; i++) {
 		if (families[i].kind == NULL ? known :
