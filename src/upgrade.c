@@ -166,8 +166,10 @@ check(const struct upgrade *u, const char *file, int ms, struct buf *said)
 
 	text_clock(&now);
 	end = now.mono + ms;
-	if (pipe2(p, O_CLOEXEC) != 0)
+	if (pipe2(p, O_CLOEXEC) != 0) {
+		(void)buf_puts(said, strerror(errno));
 		return -1;
+	}
 	pid = fork();
 	if (pid == 0)
 		run_check(u, file, p[1]);

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/resource.h>
+
 #include "../../src/upgrade.c"
 
 static void
@@ -114,6 +116,24 @@ a_check_that_goes_on_without_output_is_ended(void **state)
 }
 
 static void
+a_check_that_cannot_begin_says_why(void **state)
+{
+	struct rlimit before, none;
+	struct upgrade u = { .path = "/nonexistent/relevo" };
+	struct buf said;
+
+	(void)state;
+	buf_init(&said, 4096);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(check(&u, "none", 300, &said), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_string_equal(buf_str(&said), strerror(EMFILE));
+	buf_release(&said);
+}
+
+static void
 warnings_of_any_number_are_no_matter(void **state)
 {
 	struct buf said;
@@ -186,6 +206,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(what_one_leaves_the_next_finds),
 		cmocka_unit_test(only_ones_own_estate_is_taken),
 		cmocka_unit_test(a_check_that_goes_on_without_output_is_ended),
+		cmocka_unit_test(a_check_that_cannot_begin_says_why),
 		cmocka_unit_test(warnings_of_any_number_are_no_matter),
 		cmocka_unit_test(one_that_came_before_it_was_asked_for_is_due),
 		cmocka_unit_test(another_file_is_due_and_the_same_is_not),
