@@ -465,7 +465,8 @@ supervise(int fd, struct config *cfg, const char *file, const char *path,
 	if (path == NULL && getenv("PHP_FCGI_CHILDREN") != NULL)
 		s->web = getppid();
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || flags < 0 ||
-	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || spawn(s) != 0) {
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || spawn(s) != 0) {
 		log_msg(LOG_ERROR, "supervise", "descriptor %d cannot be "
 		    "served: %s", fd, strerror(errno));
 		config_free(cfg);

@@ -73,8 +73,11 @@ answers()
 @test "started: LISTEN_FDS, the socket on descriptor 3" {
 	export RELEVO_CONFIG=$DIR/relevo.conf LISTEN_FDS=1
 	holder 3 "$RELEVO"
+	pid=$SPAWNED
 	web
 	answers
+	# O_CLOEXEC: the check of another binary does not get it.
+	grep -qE '^flags:.*02[0-7]{6}$' "/proc/$pid/fdinfo/3"
 }
 
 @test "started: again on the same socket after the supervisor was killed" {
