@@ -20,6 +20,9 @@ struct file_owner {
 int	file_read(const char *path, size_t max, struct buf *out,
 	    struct file_owner *owner);
 
+/* The errno of a file_read that failed in words. */
+const char *file_why(int error);
+
 /* What is wrong with the permissions of a file that holds a secret, or NULL:
  * only its owner may read and write it; a group may read it if root owns it,
  * which is Debian's way to give a daemon its file (0640 root:www-data). */

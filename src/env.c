@@ -156,8 +156,7 @@ env_path(const char *path, struct buf *errors)
 			rc = 0;
 		else
 			buf_printf(errors, "%s:0: %s\n", path,
-			    errno == EINVAL ? "not a text file" :
-			    strerror(errno));
+			    file_why(errno));
 	} else if ((why = file_exposed(&owner)) != NULL) {
 		buf_printf(errors, "%s:0: it holds keys and %s: chmod 600 "
 		    "%s\n", path, why, path);
@@ -177,8 +176,7 @@ read_file(const char *path, const char *name, struct buf *errors)
 
 	buf_init(&text, ENV_MAX_VALUE + 1);
 	if (file_read(path, ENV_MAX_VALUE, &text, &owner) != 0) {
-		buf_printf(errors, "%s:0: %s\n", path, errno == EINVAL ?
-		    "not a text file" : strerror(errno));
+		buf_printf(errors, "%s:0: %s\n", path, file_why(errno));
 		goto out;
 	}
 	while (text.len > 0 && (text.data[text.len - 1] == '\n' ||

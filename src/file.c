@@ -46,6 +46,12 @@ file_read(const char *path, size_t max, struct buf *out,
 }
 
 const char *
+file_why(int error)
+{
+	return error == EINVAL ? "not a text file" : strerror(error);
+}
+
+const char *
 file_exposed(const struct file_owner *owner)
 {
 	if (owner->mode & (S_IWGRP | S_IWOTH))

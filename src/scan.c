@@ -434,7 +434,7 @@ read_include(struct cursor *c, int line)
 		complain(c, line, "include: files include each other more "
 		    "than %d deep", SCAN_MAX_DEPTH);
 	else if (scan_open(c->scan, path, c->depth + 1) != 0 && errno != 0)
-		complain(c, line, "include: %s: %s", path, strerror(errno));
+		complain(c, line, "include: %s: %s", path, file_why(errno));
 out:
 	free(text);
 	free(path);
@@ -548,9 +548,7 @@ scan_path(struct scan *s, const char *path)
 {
 	if (scan_open(s, path, 0) == 0)
 		return 0;
-	if (errno == EINVAL)
-		scan_error(s, path, 0, "not a text file");
-	else if (errno != 0)
-		scan_error(s, path, 0, "%s", strerror(errno));
+	if (errno != 0)
+		scan_error(s, path, 0, "%s", file_why(errno));
 	return -1;
 }
