@@ -160,6 +160,9 @@ struct slot_lease *slot_lease_new(struct slot_table *t, uint32_t *index);
 /* Stage an open lease i and put it on the free list. */
 void	slot_lease_free(struct slot_table *t, uint32_t i);
 
+/* The number by which a scope knows lease i of generation gen as its probe. */
+uint64_t slot_probe(uint32_t gen, uint32_t i);
+
 /* The process that holds a worker number, as it sees itself; 0 unknown. */
 int64_t	slot_pid(const struct slot_table *t, int worker);
 
@@ -195,7 +198,7 @@ const struct slot_cell *slot_cell(const struct slot_table *t,
 void	slot_count(struct slot_table *t, const struct text_time *now,
 	    const struct slot_cell *add);
 
-/* The rule of slot i if it is of this config, else one without limits. */
+/* The rule of slot s if it is of this config, else one without limits. */
 const struct window_rule *slot_rule(const struct slot_table *t,
 	    const struct quota_slot *s);
 

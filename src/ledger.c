@@ -66,12 +66,6 @@ ledger_tick(struct ledger *l, const struct text_time *now)
 	book_tick(&l->b, now);
 }
 
-static uint64_t
-probe_id(uint32_t gen, uint32_t i)
-{
-	return (uint64_t)gen << 32 | (i + 1);
-}
-
 /* Take. */
 
 struct taking {
@@ -133,7 +127,7 @@ reserve(struct ledger *l, struct taking *k)
 		if (q == NULL)
 			return 0;
 		m = quota_take(q, &c->rule, &k->now, k->tokens,
-		    probe_id(s->gen, i));
+		    slot_probe(s->gen, i));
 		s->slot[n] = (uint16_t)(c->slot + 1);
 		s->serial[n] = m.serial;
 		if (map_why(l->b.t.map) != NULL) {

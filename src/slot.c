@@ -3,13 +3,10 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config.h"
-#include "log.h"
 #include "map.h"
 #include "names.h"
-#include "save.h"
 #include "text.h"
 
 #define DAY		86400000LL
@@ -77,6 +74,17 @@ slot_layout(void)
 
 #define PARTS	6
 
+/* Whose key scope i is. */
+static size_t
+provider_of_key(const struct slot_table *t, size_t i)
+{
+	size_t k = 0;
+
+	while (k + 1 < t->cfg->nproviders && t->key[k + 1] <= i)
+		k++;
+	return k;
+}
+
 /* The parts of scope i's name. */
 static size_t
 parts(const struct slot_table *t, size_t i, const char *p[PARTS])
@@ -91,8 +99,7 @@ parts(const struct slot_table *t, size_t i, const char *p[PARTS])
 		return 2;
 	}
 	if (i < t->lanes) {
-		for (k = 0; k + 1 < c->nproviders && t->key[k + 1] <= i; k++)
-			;
+		k = provider_of_key(t, i);
 		p[0] = "key/";
 		p[1] = c->providers[k].name;
 		p[2] = "/";
@@ -161,8 +168,7 @@ rule_of(const struct slot_table *t, size_t i, struct window_rule *r)
 		*r = (struct window_rule){ &c->providers[i].limits,
 		    c->providers[i].day };
 	else if (i < t->lanes) {
-		for (k = 0; k + 1 < c->nproviders && t->key[k + 1] <= i; k++)
-			;
+		k = provider_of_key(t, i);
 		*r = (struct window_rule){ &c->providers[k].key_limits,
 		    c->providers[k].day };
 	} else if (i < t->clients) {
@@ -317,6 +323,19 @@ slot_look(const struct slot_table *t, size_t scope)
 	return s != NULL && same(s->hash, c->hash) ? s : NULL;
 }
 
+/* The scope whose slot s is, wherever that lies; NULL: of another config. */
+static const struct slot_scope *
+of_config(const struct slot_table *t, const struct quota_slot *s)
+{
+	size_t i;
+
+	for (i = 0; i < t->nscopes; i++) {
+		if (same(t->scopes[i].hash, s->hash))
+			return &t->scopes[i];
+	}
+	return NULL;
+}
+
 const struct window_rule *
 slot_rule(const struct slot_table *t, const struct quota_slot *s)
 {
@@ -324,13 +343,10 @@ slot_rule(const struct slot_table *t, const struct quota_slot *s)
 	    { &unlimited, CONFIG_DAY_UTC }, { &unlimited, CONFIG_DAY_PACIFIC },
 	    { &unlimited, CONFIG_DAY_ROLLING },
 	    { &unlimited, CONFIG_DAY_FIRST_USE } };
-	size_t i;
+	const struct slot_scope *c = of_config(t, s);
 
-	for (i = 0; i < t->nscopes; i++) {
-		if (same(t->scopes[i].hash, s->hash))
-			return &t->scopes[i].rule;
-	}
-	return &none[s->windows.kind < 4 ? s->windows.kind : 0];
+	return c != NULL ? &c->rule :
+	    &none[s->windows.kind < CONFIG_DAYS ? s->windows.kind : 0];
 }
 
 /* Staging. */
@@ -368,18 +384,6 @@ slot_stage_place(struct slot_table *t, uint32_t i)
 
 /* Making slots. */
 
-static bool
-of_config(const struct slot_table *t, const struct quota_slot *s)
-{
-	size_t i;
-
-	for (i = 0; i < t->nscopes; i++) {
-		if (same(t->scopes[i].hash, s->hash))
-			return true;
-	}
-	return false;
-}
-
 /* A slot that nobody needs: free, else the one unused longest that was last
  * used before `before`. */
 static uint32_t
@@ -393,7 +397,7 @@ spare_slot(const struct slot_table *t, int64_t before)
 		if ((s->hash[0] | s->hash[1]) == 0)
 			return i;
 		if (s->last_used < oldest && s->inflight == 0 &&
-		    s->last_used != 0 && !of_config(t, s)) {
+		    s->last_used != 0 && of_config(t, s) == NULL) {
 			oldest = s->last_used;
 			best = i;
 		}

@@ -42,6 +42,12 @@ slot_lease_free(struct slot_table *t, uint32_t i)
 	h->free = i + 1;
 }
 
+uint64_t
+slot_probe(uint32_t gen, uint32_t i)
+{
+	return (uint64_t)gen << 32 | (i + 1);
+}
+
 int64_t
 slot_pid(const struct slot_table *t, int worker)
 {
@@ -68,7 +74,7 @@ settle_slot(struct quota_slot *s, const struct slot_lease *l, int k,
 	struct window_mark m = { l->sec, l->serial[k] };
 	int64_t tokens = tokens_of(l, end);
 
-	quota_done(s, now, (uint64_t)l->gen << 32 | (i + 1), end != NULL &&
+	quota_done(s, now, slot_probe(l->gen, i), end != NULL &&
 	    !end->unknown, end != NULL && end->failed);
 	window_adjust(&s->windows, m, end != NULL && !end->counted ? -1 : 0,
 	    tokens - l->tokens);
