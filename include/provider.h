@@ -73,8 +73,8 @@ struct provider_answer {
 
 /* Judge it; first matching row wins. now: wall ms. */
 void	provider_judge(const struct config_provider *p,
-	    const struct config_model *m, const struct provider_answer *a,
-	    int64_t now, struct provider_verdict *v);
+	    const struct provider_answer *a, int64_t now,
+	    struct provider_verdict *v);
 
 /* The limits that a head tells, at most max. Their number. Values that cannot
  * be (negative, not a number, beyond a year) are left out. */

@@ -380,7 +380,7 @@ set_fault(const struct config_provider *p, const struct verdict_row *w,
 }
 
 void
-provider_judge(const struct config_provider *p, const struct config_model *m,
+provider_judge(const struct config_provider *p,
     const struct provider_answer *a, int64_t now, struct provider_verdict *v)
 {
 	const char *kind = kind_of(p);
@@ -388,7 +388,6 @@ provider_judge(const struct config_provider *p, const struct config_model *m,
 	struct verdict_error e;
 	struct hint_text t;
 
-	(void)m;
 	memset(v, 0, sizeof(*v));
 	v->fault.retry_ms = -1;
 	v->row = "ok";

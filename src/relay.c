@@ -506,7 +506,7 @@ on_failed(void *arg, const struct provider_answer *a)
 	char word[24];
 
 	text_clock(&now);
-	provider_judge(provider_of(r), model_of(r), a, now.wall, &v);
+	provider_judge(provider_of(r), a, now.wall, &v);
 	if (a->net == FAULT_INTERNAL) {
 		/* Memory or descriptors are short here: not the lane's fault,
 		 * and the next one would fare no better. */

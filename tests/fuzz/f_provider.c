@@ -71,7 +71,7 @@ answer(const uint8_t *data, size_t n)
 		a.head_len = (size_t)(a.body - a.head);
 		a.body_len = n - 2 - a.head_len;
 	}
-	provider_judge(&p, &model, &a, NOW, &v);
+	provider_judge(&p, &a, NOW, &v);
 	check_verdict(&v);
 	k = provider_observe(&p, a.head, a.head_len, NOW, seen, 4);
 	must(k <= 4);

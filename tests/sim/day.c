@@ -500,9 +500,9 @@ told(struct sim *s, size_t i)
 	}
 	snprintf(head, sizeof(head), "retry-after: %lld\r\n", (long long)secs);
 	provider_judge(&s->cfg->providers[l->provider],
-	    &s->cfg->models[l->model], &(struct provider_answer){
-	    .status = 429, .head = head, .head_len = strlen(head),
-	    .body = body, .body_len = sizeof(body) - 1 }, now.wall, &v);
+	    &(struct provider_answer){ .status = 429,
+	    .head = head, .head_len = strlen(head), .body = body,
+	    .body_len = sizeof(body) - 1 }, now.wall, &v);
 	if (v.scope != PROVIDER_NONE && v.until != 0)
 		ledger_bar(s->ledger, &now, r->lane, scopes[v.scope],
 		    v.reason, v.until);

@@ -22,12 +22,11 @@ judge_of(char *name, int status, enum fault_code net, const char *head,
     const char *body, struct provider_verdict *v)
 {
 	struct config_provider p = provider(name, "http://127.0.0.1:9");
-	struct config_model m = { .id = "m" };
 	struct provider_answer a = { .status = status, .head = head,
 	    .head_len = head != NULL ? strlen(head) : 0, .body = body,
 	    .body_len = body != NULL ? strlen(body) : 0, .net = net };
 
-	provider_judge(&p, &m, &a, NOW, v);
+	provider_judge(&p, &a, NOW, v);
 }
 
 /* ---- one answer for each row of the table ---- */
@@ -204,14 +203,13 @@ static void
 check_row(const struct want *w)
 {
 	struct config_provider p = provider(w->provider, "http://127.0.0.1");
-	struct config_model m = { .id = "m" };
 	struct provider_verdict v;
 	struct provider_answer a;
 	int64_t until;
 	char *raw;
 
 	raw = load(w->row, &a);
-	provider_judge(&p, &m, &a, NOW, &v);
+	provider_judge(&p, &a, NOW, &v);
 	until = w->seconds == 0 ? 0 : NOW + w->seconds * SECOND;
 	if (strcmp(v.row, w->row) != 0 || v.action != w->action ||
 	    v.scope != w->scope || v.reason != w->reason ||
@@ -246,7 +244,6 @@ static void
 cut_bodies(void **state)
 {
 	struct config_provider p;
-	struct config_model m = { .id = "m" };
 	struct provider_verdict v;
 	struct provider_answer a, b;
 	size_t i, k, n;
@@ -264,7 +261,7 @@ cut_bodies(void **state)
 			b = a;
 			b.body = copy;
 			b.body_len = k;
-			provider_judge(&p, &m, &b, NOW, &v);
+			provider_judge(&p, &b, NOW, &v);
 			assert_non_null(v.row);
 			assert_true(v.action != PROVIDER_USE);
 			free(copy);
@@ -562,7 +559,6 @@ pacific_days(void **state)
 		{ "2027-12-31T23:00:00Z", "2028-01-01T08:00:00Z" },
 	};
 	struct config_provider p = provider("gemini", "");
-	struct config_model m = { .id = "m" };
 	static const char body[] = "{\"error\":{\"details\":[{\"quotaId\":"
 	    "\"RequestsPerDay\"},{\"retryDelay\":\"38s\"}]}}";
 	struct provider_answer a = { .status = 429, .body = body,
@@ -575,7 +571,7 @@ pacific_days(void **state)
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		assert_int_equal(text_date(t[i].now, 20, &now), 0);
 		assert_int_equal(text_date(t[i].next, 20, &next), 0);
-		provider_judge(&p, &m, &a, now, &v);
+		provider_judge(&p, &a, now, &v);
 		assert_string_equal(v.row, "gem-day");
 		assert_int_equal(v.until, next);
 	}
