@@ -19,8 +19,6 @@
 
 struct config;
 
-#define SANDBOX_FILES	8
-
 struct sandbox {
 	int	 abi;			/* of the kernel's Landlock; 0: none */
 	const char *why;		/* it is not on; NULL: it is */

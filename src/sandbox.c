@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,15 @@ static const char *const living[] = {
 	"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", NULL
 };
 
+/* The folder of the state as a path; one that is too long for open(2) to take
+ * is cut, and so refused by it. */
+static const char *
+folder_of(const struct sandbox *s, char dir[PATH_MAX + 1])
+{
+	snprintf(dir, PATH_MAX + 1, "%.*s", (int)s->folder_len, s->folder);
+	return s->folder_len == 0 ? "." : dir;
+}
+
 static int
 add_path(int set, const char *path, uint64_t access)
 {
@@ -128,22 +138,12 @@ add_ports(int set, const struct config *cfg)
 	return 0;
 }
 
-/* The folder of the state as a path, for what opens one. */
-static int
-add_folder(int set, const struct sandbox *s, uint64_t access)
-{
-	char dir[4096];
-
-	if (s->folder_len >= sizeof(dir))
-		return -1;
-	snprintf(dir, sizeof(dir), "%.*s", (int)s->folder_len, s->folder);
-	return add_path(set, s->folder_len == 0 ? "." : dir, access);
-}
-
 static int
 add_all(int set, const struct sandbox *s, const struct config *cfg,
     const struct ruleset *all)
 {
+	char dir[PATH_MAX + 1];
+
 	if (add_paths(set, trees) != 0 || add_paths(set, files) != 0 ||
 	    add_paths(set, living) != 0)
 		return -1;
@@ -151,7 +151,7 @@ add_all(int set, const struct sandbox *s, const struct config *cfg,
 		return -1;
 	/* A worker that ends puts it in the place of its listening socket. */
 	if (add_path(set, "/dev/null", READ_FILE | WRITE_FILE) != 0 ||
-	    add_folder(set, s, WRITE & all->fs) != 0)
+	    add_path(set, folder_of(s, dir), WRITE & all->fs) != 0)
 		return -1;
 	return all->net == 0 ? 0 : add_ports(set, cfg);
 }
@@ -177,14 +177,12 @@ known(int abi)
 static unsigned
 refused(const struct sandbox *s)
 {
-	const char *paths[SANDBOX_FILES] = { living[0], living[1], living[2],
-	    s->ca_path };
-	char dir[4096];
+	char dir[PATH_MAX + 1];
+	const char *const paths[] = { living[0], living[1], living[2],
+	    s->ca_path, folder_of(s, dir) };
 	unsigned bits = 0;
 
-	snprintf(dir, sizeof(dir), "%.*s", (int)s->folder_len, s->folder);
-	paths[4] = s->folder_len == 0 ? "." : dir;
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		int fd = open(paths[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 		if (fd >= 0)
