@@ -424,22 +424,20 @@ catalog_provider(struct parse *p, const struct scan_section *sec,
 	if (!catalog_name(sec->title, 64, ""))
 		parse_error(p, sec, NULL, "'%s' is no name for a provider: "
 		    "letters, digits and . _ - only, 64 at most", sec->title);
-	if ((out->name = strdup(sec->title)) == NULL)
-		return -1;
 	if (strcmp(sec->title, "demo") == 0) {
 		if (sec->noptions != 0)
 			parse_error(p, sec, NULL, "provider demo is built in "
 			    "and takes no options");
-		free(out->name);
 		return catalog_demo(out);
 	}
+	out->name = strdup(sec->title);
 	out->file = strdup(sec->file->path);
 	out->line = sec->line;
 	out->title = strdup(parse_str(p, sec, "title", sec->title));
 	out->insecure = parse_bool(p, sec, "insecure", false);
 	out->url = read_url(p, sec, out->insecure);
-	if (out->title == NULL || out->url == NULL || out->file == NULL ||
-	    read_keys(p, sec, out) != 0 || read_off(p, sec, out) != 0 ||
+	if (out->name == NULL || out->title == NULL || out->url == NULL ||
+	    out->file == NULL || read_keys(p, sec, out) != 0 || read_off(p, sec, out) != 0 ||
 	    read_lists(p, sec, out) != 0)
 		return -1;
 	catalog_limits(p, sec, "", &out->limits);
