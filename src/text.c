@@ -5,8 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "buf.h"
-
 #define NS_MS		1000000ULL
 #define NS_SECOND	1000000000ULL
 #define CENTURY_MS	3155760000000LL		/* 100 years of 365.25 days */
