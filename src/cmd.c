@@ -38,18 +38,16 @@ static int	help(const char *file, int argc, char **argv);
 struct config *
 cmd_config(const char *file)
 {
-	struct buf errors, warnings;
+	struct buf errors;
 	struct config *cfg;
 
 	buf_init(&errors, 256 * 1024);
-	buf_init(&warnings, 256 * 1024);
 	(void)env_restore();
-	cfg = config_load(file, &errors, &warnings);
+	cfg = config_load(file, &errors, NULL);
 	fputs(buf_str(&errors), stderr);
 	if (cfg == NULL && errors.len == 0)
 		fprintf(stderr, "%s: could not be read\n", file);
 	buf_release(&errors);
-	buf_release(&warnings);
 	return cfg;
 }
 
@@ -103,6 +101,7 @@ open_all(const char *file, struct config **cfg, struct ledger **l,
 	text_clock(now);
 	*l = ledger_open(*cfg, now);
 	if (*l == NULL) {
+		fprintf(stderr, "relevo: out of memory\n");
 		config_free(*cfg);
 		return 1;
 	}
