@@ -204,6 +204,9 @@ const char *config_off(const struct config *c, const struct config_model *m);
 /* How many models can be asked. */
 size_t	config_models_on(const struct config *c);
 
+/* Whether this lane is the first that uses its key. */
+bool	config_key_first(const struct config *c, size_t lane);
+
 /* The alias that a request's `model` names: an alias, "provider/id", a bare
  * id (of every provider that has it), "auto" or "", or "provider/" before the
  * name of a retired alias. NULL: no such model. The result belongs to c. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "parse.h"
 #include "text.h"
 
 const char *const config_limit_word[CONFIG_LIMITS] = {
@@ -26,16 +27,6 @@ const char *const config_can_word[] = {
 };
 
 /* ---- free ---- */
-
-static void
-free_list(char **list)
-{
-	size_t i;
-
-	for (i = 0; list != NULL && list[i] != NULL; i++)
-		free(list[i]);
-	free(list);
-}
 
 static void
 free_pairs(struct config_pair *pair)
@@ -65,7 +56,7 @@ free_provider(struct config_provider *p)
 	free(p->off);
 	free(p->needs);
 	free(p->file);
-	free_list(p->drop);
+	parse_list_free(p->drop);
 	free_pairs(p->rename);
 	free_pairs(p->headers);
 }
@@ -93,16 +84,16 @@ config_free(struct config *c)
 	for (i = 0; i < c->naliases; i++) {
 		free(c->aliases[i].name);
 		free(c->aliases[i].lanes);
-		free_list(c->aliases[i].models);
+		parse_list_free(c->aliases[i].models);
 	}
 	for (i = 0; i < c->nroutes; i++)
 		free(c->routes[i].name);
 	for (i = 0; i < c->nclients; i++) {
 		free(c->clients[i].name);
-		free_list(c->clients[i].models);
+		parse_list_free(c->clients[i].models);
 	}
-	free_list(c->origins);
-	free_list(c->hosts);
+	parse_list_free(c->origins);
+	parse_list_free(c->hosts);
 	free(c->providers);
 	free(c->models);
 	free(c->lanes);
@@ -152,6 +143,17 @@ find(const struct config *c, const char *name)
 	found = bsearch(name, c->index, c->naliases, sizeof(*c->index),
 	    by_name);
 	return found != NULL ? *found : NULL;
+}
+
+bool
+config_key_first(const struct config *c, size_t lane)
+{
+	size_t k = 0;
+
+	while (k < lane && (c->lanes[k].provider != c->lanes[lane].provider ||
+	    c->lanes[k].key != c->lanes[lane].key))
+		k++;
+	return k == lane;
 }
 
 const struct config_alias *

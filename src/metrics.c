@@ -354,17 +354,6 @@ read_lane(struct world *w, struct ledger *l, size_t i)
 	ledger_view(l, w->now, &lane, 1, LEDGER_NOBODY, 1, &t->view);
 }
 
-/* Whether lane i is the first that uses its key. */
-static bool
-first_of_key(const struct config *c, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (c->lanes[k].provider == c->lanes[i].provider &&
-		    c->lanes[k].key == c->lanes[i].key)
-			return false;
-	return true;
-}
-
 static void
 read_all(struct world *w, struct ledger *l)
 {
@@ -388,7 +377,7 @@ read_all(struct world *w, struct ledger *l)
 		t->provider = c->providers[i].name;
 	}
 	for (i = 0; i < c->nlanes; i++) {
-		if (!first_of_key(c, i))
+		if (!config_key_first(c, i))
 			continue;
 		p = &c->providers[c->lanes[i].provider];
 		t = read_thing(w, l, LEDGER_K_KEY, i);

@@ -265,7 +265,7 @@ put_all_shared(struct frame *f)
 {
 	const struct config *c = f->cfg;
 	const struct config_lane *lane;
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < c->nproviders; i++)
 		if (c->providers[i].off == NULL)
@@ -273,10 +273,7 @@ put_all_shared(struct frame *f)
 			    c->providers[i].name, NULL);
 	for (i = 0; i < c->nlanes; i++) {
 		lane = &c->lanes[i];
-		for (k = 0; k < i && (c->lanes[k].provider != lane->provider ||
-		    c->lanes[k].key != lane->key); k++)
-			;
-		if (k == i)
+		if (config_key_first(c, i))
 			put_shared(f, LEDGER_K_KEY, i, "key",
 			    c->providers[lane->provider].name,
 			    c->providers[lane->provider].keys[
