@@ -30,6 +30,8 @@ struct answer {
 	bool			 headed;	/* the head went out ... */
 	bool			 content;	/* ... and content */
 	bool			 full;		/* the sink has enough */
+	bool			 dared;		/* the attempt is at a lane that
+						 * is barred */
 	char			 trail[512];	/* "groq:429,cerebras:ok" */
 };
 

@@ -53,6 +53,13 @@ int	ledger_take(struct ledger *l, const struct text_time *now, size_t lane,
 	    size_t client, int64_t tokens, uint64_t *lease,
 	    struct quota_answer *why);
 
+/* The same for want of anything open: bars that were concluded from failures
+ * (answer.dare) do not hold it up, one such try at a time, and 1 to 30 s after
+ * the last. */
+int	ledger_dare(struct ledger *l, const struct text_time *now, size_t lane,
+	    size_t client, int64_t tokens, uint64_t *lease,
+	    struct quota_answer *why);
+
 /* How an attempt ended. */
 struct ledger_end {
 	bool	 counted;	/* the provider counts it as a request */
@@ -87,10 +94,10 @@ void	ledger_observe(struct ledger *l, const struct text_time *now,
 	    size_t lane, enum ledger_scope scope,
 	    const struct quota_seen *seen, size_t n);
 
-/* Admit nothing from this scope until `until` (wall ms); an earlier bar that
- * lasts longer stays. */
+/* Admit nothing from this scope until ban->until; an earlier bar that lasts
+ * longer stays, unless it was a guess and this is none. */
 void	ledger_bar(struct ledger *l, const struct text_time *now, size_t lane,
-	    enum ledger_scope scope, enum quota_reason reason, int64_t until);
+	    enum ledger_scope scope, const struct quota_ban *ban);
 
 /* The next number of a rotation: 0, 1, 2 ... over all processes. name: an
  * alias, by its index in the config. */

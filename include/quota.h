@@ -59,6 +59,18 @@ struct quota_seen {
 struct quota_answer {
 	enum quota_reason reason;
 	int64_t	until;
+	int64_t	dare;			/* wall ms: nothing refuses but what we
+					 * concluded from failures, so that from
+					 * then on it may be tried all the same
+					 * if nothing else is open; 0: no */
+};
+
+/* A bar that is to be set. */
+struct quota_ban {
+	enum quota_reason reason;
+	int64_t	until;			/* wall ms */
+	bool	guess;			/* nobody told us so: concluded from a
+					 * failure */
 };
 
 /* What a lane looks like now, for route. */
@@ -99,11 +111,12 @@ struct quota_slot {
 	uint32_t inflight;		/* open leases; changed with them */
 	uint8_t	 bar;			/* enum quota_reason */
 	uint8_t	 backoff;		/* probes failed in a row */
-	uint16_t spare;
+	uint8_t	 guess;			/* the bar's end is our own guess */
+	uint8_t	 dares;			/* tried though barred, in a row */
 	float	 overhead, k;		/* the learned estimate */
 	float	 first_ms;		/* average; 0 unknown */
-	uint32_t spare2;
-	uint32_t spare3[2];
+	uint32_t dared;			/* the probe is such a try */
+	int64_t	 dare_until;		/* wall ms: no other before that */
 	struct window_set windows;
 };
 
@@ -111,28 +124,33 @@ struct quota_slot {
 void	quota_init(struct quota_slot *s, const char *name,
 	    const uint64_t hash[2]);
 
-/* Would s admit a request of `tokens` at t? *a is changed only by a refusal
- * that lasts longer than the one it holds: start with QUOTA_OPEN and 0, call
- * for each scope. t need not be raised (window_raise). */
+/* Make a the stricter of a and b: the refusal that lasts longer, and the later
+ * time to dare, unless one of them must not be dared. */
+void	quota_stricter(struct quota_answer *a, const struct quota_answer *b);
+
+/* Would s admit a request of `tokens` at t? *a becomes the stricter of what it
+ * holds and that: start with QUOTA_OPEN and 0, call for each scope. t need not
+ * be raised (window_raise). */
 void	quota_check(const struct quota_slot *s, const struct window_rule *r,
 	    const struct text_time *t, int64_t tokens, struct quota_answer *a);
 
 /* Reserve one request and `tokens` in every window, one more in flight. t has
- * been raised by every scope of the lease, `lease` is its number. */
+ * been raised by every scope of the lease, `lease` is its number. While a bar
+ * holds that is a dare: the next may come 1 s later, then 2, doubled to 30. */
 struct window_mark quota_take(struct quota_slot *s,
 	    const struct window_rule *r, const struct text_time *t,
 	    int64_t tokens, uint64_t lease);
 
 /* A lease of s ended: one less in flight; a probe's result opens the scope or
  * bars it again, for 20 s after the first probe that failed, doubled each time
- * up to 300 s. known false: the process
- * died, nothing is known. */
+ * up to 300 s (a dare that failed leaves the bar as it is). known false: the
+ * process died, nothing is known. */
 void	quota_done(struct quota_slot *s, const struct text_time *t,
 	    uint64_t lease, bool known, bool failed);
 
 /* See ledger_bar. */
 void	quota_bar(struct quota_slot *s, const struct text_time *t,
-	    enum quota_reason reason, int64_t until);
+	    const struct quota_ban *ban);
 
 /* As quota_check on v->answer, and fold the fullest window and the soonest end
  * of one with unused room into v; start with pressure 0, resets INT64_MAX,

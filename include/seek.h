@@ -33,6 +33,8 @@ struct seek {
 	int			 attempts;	/* lanes given */
 	int64_t			 larger;	/* context must pass this; 0 */
 	struct quota_answer	 soonest;	/* when a lane has room again */
+	struct quota_answer	 dare;		/* when one that is barred for
+						 * failures may be dared */
 	bool			 limited;	/* some lane is only limited */
 	bool			 room;		/* some lane has room, for those
 						 * before us in line */
@@ -73,12 +75,24 @@ int	seek_again(struct seek *s, const struct text_time *now, size_t lane,
 /* Prompt and reserved output: what a lane has to have room for. */
 int64_t	seek_tokens(const struct seek *s, size_t lane);
 
-/* A lane came to nothing because of this; remembered for the end. */
-void	seek_note(struct seek *s, const struct quota_answer *why);
+/* Nothing is open, and nothing will be that is worth to be waited for: take
+ * from a lane although it is barred, if the bar was concluded from failures
+ * (ledger_dare). The one whose bar ends soonest. As seek_next. */
+int	seek_dare(struct seek *s, const struct text_time *now, size_t *lane,
+	    uint64_t *lease);
 
-/* After seek_next failed: in how many milliseconds to order and ask again,
- * with a place in line from now on; -1: waiting does not help, or not within
- * s->patience. */
+/* After seek_foresee: the place in s->picks of the lane that seek_dare would
+ * take from, SIZE_MAX: none. */
+size_t	seek_dares(const struct seek *s, const struct text_time *now);
+
+/* A lane that was given is barred until then, by its answer; remembered for
+ * the end. */
+void	seek_barred(struct seek *s, const struct text_time *now, size_t lane,
+	    const struct quota_ban *ban);
+
+/* After seek_next failed, before seek_dare: in how many milliseconds to order
+ * and ask again, with a place in line from now on; -1: waiting does not help,
+ * or not within s->patience. */
 int64_t	seek_wait(struct seek *s, const struct text_time *now);
 
 /* How many stand in line before us. */
@@ -91,6 +105,11 @@ int64_t	seek_soonest(const struct seek *s, const struct text_time *now);
  * kept when it was the only one), trail: all of them. */
 void	seek_fault(const struct seek *s, const struct text_time *now,
 	    const struct fault *last, const char *trail, struct fault *f);
+
+/* How long a request waits for room at most: as its route says, or less, by
+ * the word of its header (NULL: none). */
+int64_t	seek_max_wait(const struct config_route *route,
+	    const char *word);
 
 /* The next number of chance for seek_order, nothing secret; *state is not 0. */
 uint64_t seek_chance(uint64_t *state);

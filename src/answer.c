@@ -13,12 +13,14 @@
 
 /* Append ",provider:word", as much of it as fits. */
 static void
-trail_add(char *trail, size_t size, const char *provider, const char *word)
+trail_add(const struct answer *a, char *trail, size_t size,
+    const char *provider, const char *word)
 {
-	const char *part[] = { ",", provider, ":", word };
+	const char *part[] = { ",", provider, ":", a->dared ? "barred+" : "",
+	    word };
 	size_t at = strlen(trail), n, i;
 
-	for (i = at == 0; i < 4; i++) {
+	for (i = at == 0; i < 5; i++) {
 		n = strnlen(part[i], size - 1 - at);
 		memcpy(trail + at, part[i], n);
 		at += n;
@@ -29,7 +31,7 @@ trail_add(char *trail, size_t size, const char *provider, const char *word)
 void
 answer_trail(struct answer *a, const char *provider, const char *word)
 {
-	trail_add(a->trail, sizeof(a->trail), provider, word);
+	trail_add(a, a->trail, sizeof(a->trail), provider, word);
 }
 
 void
@@ -41,7 +43,7 @@ answer_who(const struct answer *a, const char *provider, const char *model,
 	struct json_out w = { &b, false };
 
 	memcpy(trail, a->trail, sizeof(a->trail));
-	trail_add(trail, sizeof(trail), provider, "ok");
+	trail_add(a, trail, sizeof(trail), provider, "ok");
 	buf_init(&b, n - 1);
 	json_open(&w, NULL, '{');
 	json_put(&w, "provider", provider);

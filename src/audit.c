@@ -219,7 +219,8 @@ verify_slot(struct audit *a, const struct quota_slot *s,
 	if ((int64_t)s->inflight != held->n[CONFIG_CONCURRENCY])
 		wrong(a, s, "%" PRIu32 " in flight, but %" PRId64 " leases",
 		    s->inflight, held->n[CONFIG_CONCURRENCY]);
-	if (s->bar >= QUOTA_REASONS || s->windows.kind > CONFIG_DAY_FIRST_USE)
+	if (s->bar >= QUOTA_REASONS || s->guess > 1 || s->dared > 1 ||
+	    s->windows.kind > CONFIG_DAY_FIRST_USE)
 		wrong(a, s, "an unknown bar or kind of day");
 	if (!(s->k >= 0.4f && s->k <= 2.5f) ||
 	    !(s->overhead >= 0 && s->overhead <= 6000))

@@ -21,6 +21,7 @@ struct found {
 	struct seek	 seek;
 	size_t		 ahead;		/* those in line before it */
 	int64_t		 wait_ms;	/* 0 at once; -1 it would be refused */
+	bool		 dares;		/* the first is tried though barred */
 	struct fault	 fault;		/* then */
 };
 
@@ -38,7 +39,9 @@ find(struct found *f, const struct explain *e)
 {
 	const struct fault none = { .code = FAULT_NONE };
 	struct seek *s = &f->seek;
+	struct route_pick pick;
 	int64_t ms;
+	size_t i;
 
 	memset(f, 0, sizeof(*f));
 	f->e = e;
@@ -52,6 +55,14 @@ find(struct found *f, const struct explain *e)
 	ms = seek_soonest(s, e->now);
 	if (s->limited && ms <= s->route->max_wait_ms) {
 		f->wait_ms = ms > 0 ? ms : 1;
+		return 0;
+	}
+	i = seek_dares(s, e->now);
+	if (i != SIZE_MAX) {
+		f->dares = true;
+		pick = s->picks[i];
+		memmove(s->picks + 1, s->picks, i * sizeof(pick));
+		s->picks[0] = pick;
 		return 0;
 	}
 	f->wait_ms = -1;
@@ -151,7 +162,7 @@ put_answer(const struct found *f, struct json_out *w)
 	const struct config *c = f->e->cfg;
 	const struct config_lane *l;
 
-	if (f->seek.open == 0) {
+	if (f->seek.open == 0 && !f->dares) {
 		json_put_null(w, "answer");
 		return;
 	}
@@ -159,6 +170,8 @@ put_answer(const struct found *f, struct json_out *w)
 	json_open(w, "answer", '{');
 	json_put(w, "model", c->models[l->model].name);
 	json_put(w, "provider", c->providers[l->provider].name);
+	json_put(w, "thoughBarred", f->dares ?
+	    quota_word(f->seek.picks[0].answer.reason) : NULL);
 	json_close(w, '}');
 }
 
@@ -248,9 +261,9 @@ text_pick(const struct found *f, struct buf *out, size_t i)
 	const struct config_provider *v = &e->cfg->providers[l->provider];
 	char in[32] = "-", full[48], place[24] = "-";
 
-	if (p->answer.reason == QUOTA_OPEN)
+	if (p->answer.reason == QUOTA_OPEN || (f->dares && i == 0))
 		snprintf(place, sizeof(place), "%zu", i + 1);
-	else if (p->answer.until != INT64_MAX)
+	if (p->answer.reason != QUOTA_OPEN && p->answer.until != INT64_MAX)
 		text_ago(in, p->answer.until > e->now->wall ?
 		    p->answer.until - e->now->wall : 0);
 	fullest(e, p->lane, full, sizeof(full));
@@ -269,17 +282,21 @@ explain_text(const struct explain *e, struct buf *out)
 
 	if (find(&f, e) != 0)
 		return -1;
-	(void)buf_printf(out, "%s: %s, route %s, %zu lanes\n\n%3s  %-48s %-16s "
+	(void)buf_printf(out, "%s: %s, route %s, %zu lane%s\n\n%3s  %-48s %-16s "
 	    "%-16s %-12s %s\n", e->alias->name,
 	    config_strategy_word[f.seek.route->strategy], f.seek.route->name,
-	    e->alias->nlanes, "", "MODEL", "KEY", "STATE", "AGAIN IN",
-	    "FULLEST");
+	    e->alias->nlanes, e->alias->nlanes == 1 ? "" : "s", "", "MODEL",
+	    "KEY", "STATE", "AGAIN IN", "FULLEST");
 	for (size_t i = 0; i < e->alias->nlanes; i++)
 		if (shown(&f, f.seek.picks[i].lane))
 			text_pick(&f, out, i);
 	if (f.ahead > 0)
 		(void)buf_printf(out, "\n%zu in line before it\n", f.ahead);
-	if (f.seek.open == 0 && f.wait_ms >= 0) {
+	if (f.dares) {
+		(void)buf_printf(out, "\n%s is tried though barred: nothing "
+		    "else is open\n", e->cfg->models[e->cfg->lanes[
+		    f.seek.picks[0].lane].model].name);
+	} else if (f.seek.open == 0 && f.wait_ms >= 0) {
 		text_ago(in, f.wait_ms);
 		(void)buf_printf(out, "\nit would wait %s for room\n", in);
 	} else if (f.wait_ms < 0) {

@@ -73,6 +73,7 @@ struct taking {
 	size_t	 n;
 	struct text_time now;
 	int64_t	 tokens;
+	bool	 dare;
 };
 
 /* Ask every scope; nothing is reserved. A slot that has moved is found before
@@ -83,12 +84,12 @@ ask(struct ledger *l, struct taking *k, struct quota_answer *why)
 	const struct quota_slot *s;
 	size_t i;
 
-	*why = (struct quota_answer){ QUOTA_OPEN, 0 };
+	*why = (struct quota_answer){ QUOTA_OPEN, 0, 0 };
 	for (i = 0; i < k->n; i++) {
 		s = slot_at(&l->b.t, k->scope[i], &l->b.now);
 		if (s == NULL) {
 			*why = (struct quota_answer){ QUOTA_CONCURRENCY,
-			    l->b.now.wall + 1000 };
+			    l->b.now.wall + 1000, 0 };
 			return -1;
 		}
 		window_raise(&s->windows, &k->now);
@@ -98,7 +99,8 @@ ask(struct ledger *l, struct taking *k, struct quota_answer *why)
 	for (i = 0; i < k->n; i++)
 		quota_check(slot_look(&l->b.t, k->scope[i]),
 		    &l->b.t.scopes[k->scope[i]].rule, &k->now, k->tokens, why);
-	if (why->reason == QUOTA_OPEN)
+	if (why->reason == QUOTA_OPEN || (k->dare && why->dare != 0 &&
+	    why->dare <= k->now.wall))
 		return 0;
 	if (why->until <= l->b.now.wall)
 		why->until = l->b.now.wall + 1;
@@ -141,40 +143,60 @@ reserve(struct ledger *l, struct taking *k)
 	return book_lease(&l->b, s->gen, i);
 }
 
-int
-ledger_take(struct ledger *l, const struct text_time *now, size_t lane,
-    size_t client, int64_t tokens, uint64_t *lease, struct quota_answer *why)
+static int
+take_all(struct ledger *l, struct taking *k, uint64_t *lease,
+    struct quota_answer *why)
 {
-	struct taking k = { .now = *now,
-	    .tokens = tokens < 0 ? 0 : tokens };
+	const struct text_time now = k->now;
+	const struct quota_answer full = { QUOTA_CONCURRENCY, now.wall + 1000,
+	    0 };
 	int tries, r = -1;
 
-	*why = (struct quota_answer){ QUOTA_CONCURRENCY, now->wall + 1000 };
-	if (k.tokens > UINT32_MAX) {
-		*why = (struct quota_answer){ QUOTA_TOO_LARGE, INT64_MAX };
+	*why = full;
+	if (k->tokens > UINT32_MAX) {
+		*why = (struct quota_answer){ QUOTA_TOO_LARGE, INT64_MAX, 0 };
 		return -1;
 	}
-	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
-	if (book_begin(&l->b, now) < 0)
+	if (book_begin(&l->b, &now) < 0)
 		return -1;
 	for (tries = 0; tries < 2 && r < 0; tries++) {
-		if (ask(l, &k, why) == 0) {
-			if ((*lease = reserve(l, &k)) != 0)
+		if (ask(l, k, why) == 0) {
+			if ((*lease = reserve(l, k)) != 0)
 				r = 0;
 			else {
 				map_drop(l->b.t.map);
-				*why = (struct quota_answer){
-				    QUOTA_CONCURRENCY, now->wall + 1000 };
+				*why = full;
 			}
 		}
 		/* The dead may hold what is missing. */
 		if (r == 0 || (why->reason != QUOTA_CONCURRENCY &&
 		    why->reason != QUOTA_PROBE) ||
-		    slot_sweep(&l->b.t, now) == 0)
+		    slot_sweep(&l->b.t, &now) == 0)
 			break;
 	}
 	book_end(&l->b);
 	return r;
+}
+
+int
+ledger_take(struct ledger *l, const struct text_time *now, size_t lane,
+    size_t client, int64_t tokens, uint64_t *lease, struct quota_answer *why)
+{
+	struct taking k = { .now = *now, .tokens = tokens < 0 ? 0 : tokens };
+
+	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
+	return take_all(l, &k, lease, why);
+}
+
+int
+ledger_dare(struct ledger *l, const struct text_time *now, size_t lane,
+    size_t client, int64_t tokens, uint64_t *lease, struct quota_answer *why)
+{
+	struct taking k = { .now = *now, .tokens = tokens < 0 ? 0 : tokens,
+	    .dare = true };
+
+	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
+	return take_all(l, &k, lease, why);
 }
 
 /* Settle. */
@@ -207,8 +229,7 @@ ledger_settle(struct ledger *l, const struct text_time *now, uint64_t lease,
 struct change {
 	const struct quota_seen *seen;
 	size_t	 n;
-	enum quota_reason reason;
-	int64_t	 until;
+	const struct quota_ban *ban;	/* NULL: none */
 };
 
 static void
@@ -226,8 +247,8 @@ change_scope(struct ledger *l, size_t scope, const struct change *c)
 		window_observe(&s->windows, r, &now, c->seen[i].limit,
 		    c->seen[i].max, c->seen[i].remaining, c->seen[i].reset,
 		    (uint8_t)c->seen[i].source);
-	if (c->reason != QUOTA_OPEN)
-		quota_bar(s, &now, c->reason, c->until);
+	if (c->ban != NULL)
+		quota_bar(s, &now, c->ban);
 	map_commit(l->b.t.map);
 }
 
@@ -263,7 +284,7 @@ void
 ledger_observe(struct ledger *l, const struct text_time *now, size_t lane,
     enum ledger_scope scope, const struct quota_seen *seen, size_t n)
 {
-	struct change c = { seen, n, QUOTA_OPEN, 0 };
+	struct change c = { seen, n, NULL };
 
 	if (n == 0 || book_begin(&l->b, now) < 0)
 		return;
@@ -273,9 +294,9 @@ ledger_observe(struct ledger *l, const struct text_time *now, size_t lane,
 
 void
 ledger_bar(struct ledger *l, const struct text_time *now, size_t lane,
-    enum ledger_scope scope, enum quota_reason reason, int64_t until)
+    enum ledger_scope scope, const struct quota_ban *ban)
 {
-	struct change c = { NULL, 0, reason, until };
+	struct change c = { NULL, 0, ban };
 
 	if (book_begin(&l->b, now) < 0)
 		return;

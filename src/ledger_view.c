@@ -41,10 +41,7 @@ see(struct ledger *l, const struct text_time *now, size_t scope,
 static void
 fold(struct quota_view *v, const struct quota_view *o)
 {
-	if (o->answer.reason != QUOTA_OPEN &&
-	    (v->answer.reason == QUOTA_OPEN ||
-	    o->answer.until > v->answer.until))
-		v->answer = o->answer;
+	quota_stricter(&v->answer, &o->answer);
 	v->pressure = fmax(v->pressure, o->pressure);
 	if (o->resets < v->resets) {
 		v->resets = o->resets;
@@ -156,7 +153,7 @@ ledger_report(struct ledger *l, const struct text_time *now,
 	c->tokens_today = quota_today(s, r, &t, true);
 	c->day_start = quota_day_start(s, r, &t);
 	if (s->bar < QUOTA_REASONS && t.wall < s->bar_until)
-		c->bar = (struct quota_answer){ s->bar, s->bar_until };
+		c->bar = (struct quota_answer){ s->bar, s->bar_until, 0 };
 	n = quota_rows(s, r, &t, rows);
 	slot_part(&l->b.t, &t, l->b.t.scopes[scope].slot, s, r, rows, n);
 out:

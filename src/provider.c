@@ -247,9 +247,10 @@ set_until(const struct config_provider *p, const char *kind,
 		v->until = next_start(CONFIG_DAY_UTC, true, now);
 		return;
 	case C_HINT:
-		hint_wait(t, now, &ms);
+		v->guess = hint_wait(t, now, &ms) != 0 && c->breaker;
 		break;
 	case C_FIXED:
+		v->guess = c->breaker;
 		break;
 	}
 	v->until = ms > 0 && v->scope != PROVIDER_NONE ? now + ms : 0;

@@ -15,6 +15,12 @@
 #define BACKOFF_MS	(10 * SECOND)
 #define BACKOFF_MAX_MS	(300 * SECOND)
 
+/* Between two tries of what is barred, while nothing else is open: a second,
+ * as a client would wait, and not much longer, for a guess may be wrong; but
+ * who fails for an hour must not eat a day's requests. */
+#define DARE_MS		(1 * SECOND)
+#define DARE_MAX_MS	(30 * SECOND)
+
 #define ALPHA		0.25f
 #define OVERHEAD	7.0f
 
@@ -53,13 +59,28 @@ quota_word(enum quota_reason r)
 	return (unsigned)r < QUOTA_REASONS ? words[r] : "";
 }
 
+void
+quota_stricter(struct quota_answer *a, const struct quota_answer *b)
+{
+	int64_t dare = a->dare > b->dare ? a->dare : b->dare;
+
+	if (b->reason == QUOTA_OPEN)
+		return;
+	if (a->reason == QUOTA_OPEN) {
+		*a = *b;
+		return;
+	}
+	if (a->dare == 0 || b->dare == 0)
+		dare = 0;
+	if (b->until > a->until)
+		*a = *b;
+	a->dare = dare;
+}
+
 static void
 refuse(struct quota_answer *a, enum quota_reason reason, int64_t until)
 {
-	if (until > a->until || a->reason == QUOTA_OPEN) {
-		a->reason = reason;
-		a->until = until;
-	}
+	quota_stricter(a, &(struct quota_answer){ reason, until, 0 });
 }
 
 static void
@@ -80,6 +101,19 @@ probing(enum quota_reason r)
 	return r == QUOTA_CAPACITY || r == QUOTA_DOWN || r == QUOTA_TIMEOUT;
 }
 
+/* When a bar that holds may be dared; 0: it must not be. */
+static int64_t
+dare_at(const struct quota_slot *s, const struct text_time *t)
+{
+	int64_t at = s->dare_until > t->wall ? s->dare_until : t->wall;
+
+	if (s->guess == 0 || !probing((enum quota_reason)s->bar))
+		return 0;
+	if (s->probe != 0 && at < t->wall + SECOND)
+		return t->wall + SECOND;
+	return at;
+}
+
 /* What is not a window: how many at once, bars, the half-open probe. */
 static void
 check_bar(const struct quota_slot *s, const struct window_rule *r,
@@ -93,7 +127,8 @@ check_bar(const struct quota_slot *s, const struct window_rule *r,
 	if (s->bar == QUOTA_OPEN || s->bar >= QUOTA_REASONS)
 		return;
 	if (t->wall < s->bar_until)
-		refuse(a, (enum quota_reason)s->bar, s->bar_until);
+		quota_stricter(a, &(struct quota_answer){
+		    (enum quota_reason)s->bar, s->bar_until, dare_at(s, t) });
 	else if (probing((enum quota_reason)s->bar) && s->probe != 0)
 		refuse(a, QUOTA_PROBE, t->wall + SECOND);
 }
@@ -117,6 +152,18 @@ quota_check(const struct quota_slot *s, const struct window_rule *r,
 	check_bar(s, r, t, a);
 }
 
+/* A take although a bar holds. */
+static void
+dare(struct quota_slot *s, const struct text_time *t, uint64_t lease)
+{
+	int64_t gap = DARE_MS << (s->dares < 5 ? s->dares : 5);
+
+	s->probe = lease;
+	s->dared = 1;
+	s->dares += s->dares < 5;
+	s->dare_until = t->wall + (gap < DARE_MAX_MS ? gap : DARE_MAX_MS);
+}
+
 struct window_mark
 quota_take(struct quota_slot *s, const struct window_rule *r,
     const struct text_time *t, int64_t tokens, uint64_t lease)
@@ -124,10 +171,13 @@ quota_take(struct quota_slot *s, const struct window_rule *r,
 	s->inflight++;
 	s->last_used = t->wall;
 	if (s->bar != QUOTA_OPEN && t->wall >= s->bar_until) {
+		s->dared = 0;
 		if (probing((enum quota_reason)s->bar))
 			s->probe = lease;
 		else
 			s->bar = QUOTA_OPEN;
+	} else if (s->bar != QUOTA_OPEN && lease != 0) {
+		dare(s, t, lease);
 	}
 	return window_take(&s->windows, r->day, t, tokens);
 }
@@ -154,9 +204,13 @@ quota_done(struct quota_slot *s, const struct text_time *t, uint64_t lease,
 		/* It may have been refused, by a limit: that bar stays. */
 		if (probing((enum quota_reason)s->bar))
 			s->bar = QUOTA_OPEN;
-		s->backoff = 0;
+		s->backoff = s->dares = 0;
+		s->dare_until = 0;
 		return;
 	}
+	/* Asked early, it says nothing of how long the bar should be. */
+	if (s->dared != 0)
+		return;
 	s->backoff += s->backoff < 5;
 	wait = BACKOFF_MS << s->backoff;
 	if (wait > BACKOFF_MAX_MS)
@@ -165,17 +219,22 @@ quota_done(struct quota_slot *s, const struct text_time *t, uint64_t lease,
 		s->bar_until = t->wall + wait;
 }
 
+/* What a provider says of itself takes the place of a guess, even of a longer
+ * one; a guess on top of its word makes a bar longer, but never a guess. */
 void
 quota_bar(struct quota_slot *s, const struct text_time *t,
-    enum quota_reason reason, int64_t until)
+    const struct quota_ban *ban)
 {
 	bool holds = s->bar != QUOTA_OPEN && t->wall < s->bar_until;
+	bool said = holds && s->guess == 0;
 
-	if (until <= t->wall || (unsigned)reason >= QUOTA_REASONS ||
-	    reason == QUOTA_OPEN || (holds && s->bar_until >= until))
+	if (ban->until <= t->wall || (unsigned)ban->reason >= QUOTA_REASONS ||
+	    ban->reason == QUOTA_OPEN || (holds && s->bar_until >= ban->until &&
+	    (said || ban->guess)))
 		return;
-	s->bar = (uint8_t)reason;
-	s->bar_until = until;
+	s->bar = (uint8_t)ban->reason;
+	s->bar_until = ban->until;
+	s->guess = ban->guess && !said;
 }
 
 /* One pass over the windows for both the answer and the pressure. */
@@ -280,6 +339,7 @@ quota_reboot(struct quota_slot *s, const struct text_time *then,
 	window_reboot(&s->windows, then, now);
 	s->inflight = 0;
 	s->probe = 0;
+	s->dares = 0;
 }
 
 int64_t

@@ -275,18 +275,6 @@ relay_stop(struct relay *r)
 
 /* ---- the choice ---- */
 
-/* How long it waits for room at most: as the route says, or less. */
-static int64_t
-max_wait(const struct relay_ask *ask, const struct config *cfg)
-{
-	int64_t most = cfg->routes[ask->alias->route].max_wait_ms, own;
-	const char *word = ask->http->max_wait;
-
-	if (word == NULL || text_duration(word, strlen(word), 1000, &own) != 0)
-		return most;
-	return own < most ? own : most;
-}
-
 /* Room comes before max-wait is over: wait for it, holding nothing. */
 static bool
 wait_for_room(struct relay *r, const struct text_time *now)
@@ -303,7 +291,15 @@ wait_for_room(struct relay *r, const struct text_time *now)
 	return r->timer.place != 0;
 }
 
-/* Call the next lane, wait for room, or give up. */
+static void
+attempt_next(struct relay *r, const struct text_time *now, size_t lane)
+{
+	if (r->dear)
+		budget_again(&r->rs->budget, now->mono);
+	attempt(r, lane);
+}
+
+/* Call the next lane, wait for room, try one that is barred, or give up. */
 static void
 ask_next(struct relay *r)
 {
@@ -312,11 +308,15 @@ ask_next(struct relay *r)
 	size_t lane;
 
 	text_clock(&now);
+	r->answer.dared = false;
 	if (seek_next(&r->seek, &now, &lane, &r->lease) == 0) {
-		if (r->dear)
-			budget_again(&r->rs->budget, now.mono);
-		attempt(r, lane);
-	} else if (!wait_for_room(r, &now)) {
+		attempt_next(r, &now, lane);
+	} else if (wait_for_room(r, &now)) {
+		return;
+	} else if (seek_dare(&r->seek, &now, &lane, &r->lease) == 0) {
+		r->answer.dared = true;
+		attempt_next(r, &now, lane);
+	} else {
 		seek_fault(&r->seek, &now, &r->fault, r->answer.trail, &f);
 		r->fault = f;
 		relay_fail(r);
@@ -481,6 +481,7 @@ bar(struct relay *r, const struct provider_verdict *v)
 		[PROVIDER_KEY] = LEDGER_KEY, [PROVIDER_ACCOUNT] =
 		LEDGER_ACCOUNT,
 	};
+	const struct quota_ban ban = { v->reason, v->until, v->guess };
 	struct text_time now;
 	char at[24];
 
@@ -490,9 +491,8 @@ bar(struct relay *r, const struct provider_verdict *v)
 	text_iso(at, v->until);
 	log_msg(LOG_WARN, "barred", "%s: %s until %s (%s)", model_of(r)->name,
 	    quota_word(v->reason), at, v->row);
-	ledger_bar(r->rs->ledger, &now, r->lane, scopes[v->scope], v->reason,
-	    v->until);
-	seek_note(&r->seek, &(struct quota_answer){ v->reason, v->until });
+	ledger_bar(r->rs->ledger, &now, r->lane, scopes[v->scope], &ban);
+	seek_barred(&r->seek, &now, r->lane, &ban);
 }
 
 /* The attempt came to nothing, in whatever way. Before content the next lane
@@ -576,7 +576,8 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 	    ask->client) != 0)
 		goto fail;
 	text_clock(&now);
-	r->seek.patience = now.mono + max_wait(ask, rs->cfg);
+	r->seek.patience = now.mono + seek_max_wait(r->seek.route,
+	    ask->http->max_wait);
 	seek_order(&r->seek, &now, seek_chance(&rs->chance));
 	budget_asked(&rs->budget, now.mono);
 	r->rs = rs;

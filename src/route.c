@@ -402,7 +402,7 @@ seat(struct seat *s, const struct config *c, const struct route_ask *ask,
 	s->view = views != NULL ? &views[i] : NULL;
 	why = unfit(ask, s->model);
 	if (why != QUOTA_OPEN)
-		s->answer = (struct quota_answer){ why, INT64_MAX };
+		s->answer = (struct quota_answer){ why, INT64_MAX, 0 };
 	else if (views != NULL && views[i].answer.reason != QUOTA_OPEN)
 		s->answer = views[i].answer;
 }
@@ -428,6 +428,6 @@ route_order(const struct config *c, const struct route_ask *ask,
 		    seats[i].answer };
 	for (; i < a->nlanes; i++)
 		picks[i] = (struct route_pick){ a->lanes[i],
-		    { QUOTA_OFF, INT64_MAX } };
+		    { QUOTA_OFF, INT64_MAX, 0 } };
 	return open;
 }

@@ -12,6 +12,7 @@
 
 #define SEEK_OUTPUT	1024	/* output tokens reserved when none declared */
 #define SEEK_LONG_MS	(15 * 60 * 1000)	/* no minute window: a day's */
+#define SEEK_AGAIN_MS	1000	/* the least that a client is told to wait */
 #define SEEK_DAY_MS	(60 * 1000)	/* a day that ends sooner is no quota */
 
 int
@@ -82,7 +83,7 @@ order(struct seek *s, const struct text_time *now, uint64_t chance)
 	s->open = route_order(s->cfg, &ask, views, s->picks);
 	s->next = 0;
 	s->limited = s->room = false;
-	s->soonest.reason = QUOTA_OPEN;
+	s->soonest.reason = s->dare.reason = QUOTA_OPEN;
 	free(views);
 }
 
@@ -102,15 +103,36 @@ seek_order(struct seek *s, const struct text_time *now, uint64_t chance)
 	order(s, now, chance);
 }
 
-void
-seek_note(struct seek *s, const struct quota_answer *why)
+/* A lane came to nothing because of this; remembered for the end. */
+static void
+note(struct seek *s, const struct quota_answer *why)
 {
 	if (why->reason == QUOTA_OPEN || why->reason == QUOTA_TOO_LARGE ||
 	    why->reason >= QUOTA_OFF)
 		return;
+	if (why->dare != 0) {
+		if (s->dare.reason == QUOTA_OPEN || why->dare < s->dare.dare)
+			s->dare = *why;
+		return;
+	}
 	s->limited |= why->reason < QUOTA_CAPACITY;
 	if (s->soonest.reason == QUOTA_OPEN || why->until < s->soonest.until)
 		s->soonest = *why;
+}
+
+void
+seek_barred(struct seek *s, const struct text_time *now, size_t lane,
+    const struct quota_ban *ban)
+{
+	struct quota_answer why = { ban->reason, ban->until, 0 };
+	uint16_t one = (uint16_t)lane;
+	struct quota_view v;
+
+	if (ban->guess) {
+		ledger_view(s->ledger, now, &one, 1, s->client, 0, &v);
+		why.dare = v.answer.dare;
+	}
+	note(s, &why);
 }
 
 static int64_t
@@ -174,7 +196,7 @@ look_on(struct seek *s, const struct text_time *now, size_t first)
 		if (given(s, p->lane))
 			continue;
 		look(s, now, p);
-		seek_note(s, &p->answer);
+		note(s, &p->answer);
 		s->room |= p->answer.reason == QUOTA_OPEN;
 	}
 }
@@ -201,6 +223,16 @@ seek_foresee(struct seek *s, const struct text_time *now, uint64_t chance)
 }
 
 /* ---- the line ---- */
+
+int64_t
+seek_max_wait(const struct config_route *route, const char *word)
+{
+	int64_t own;
+
+	if (word == NULL || text_duration(word, strlen(word), 1000, &own) != 0)
+		return route->max_wait_ms;
+	return own < route->max_wait_ms ? own : route->max_wait_ms;
+}
 
 /* Who waits for the same: the same alias and needs. A client with limits or
  * models of its own stands in a line of its own, for what it waits for may be
@@ -276,36 +308,95 @@ seek_soonest(const struct seek *s, const struct text_time *now)
 
 /* ---- the walk ---- */
 
+/* Whether another lane may be given at all. */
+static bool
+may_more(const struct seek *s)
+{
+	return s->attempts < s->route->attempts && (s->attempts == 0 ||
+	    s->route->fallback);
+}
+
+static bool
+too_small(const struct seek *s, size_t lane)
+{
+	const struct config *c = s->cfg;
+
+	return s->larger > 0 &&
+	    c->models[c->lanes[lane].model].context <= s->larger;
+}
+
+static void
+give(struct seek *s, size_t lane)
+{
+	s->tried[lane / 8] |= (unsigned char)(1 << lane % 8);
+	s->attempts++;
+	ledger_leave(s->ledger, s->ticket);
+	s->ticket = 0;
+}
+
 int
 seek_next(struct seek *s, const struct text_time *now, size_t *lane,
     uint64_t *lease)
 {
-	const struct config *c = s->cfg;
-
 	if (seek_ahead(s, now) > 0) {
 		look_on(s, now, 0);
 		return -1;
 	}
-	while (s->next < s->open && s->attempts < s->route->attempts &&
-	    (s->attempts == 0 || s->route->fallback)) {
+	while (s->next < s->open && may_more(s)) {
 		struct route_pick *p = &s->picks[s->next++];
 
-		if (given(s, p->lane) || (s->larger > 0 &&
-		    c->models[c->lanes[p->lane].model].context <= s->larger))
+		if (given(s, p->lane) || too_small(s, p->lane))
 			continue;
 		if (ledger_take(s->ledger, now, p->lane, s->client,
 		    seek_tokens(s, p->lane), lease, &p->answer) == 0) {
-			s->tried[p->lane / 8] |=
-			    (unsigned char)(1 << p->lane % 8);
-			s->attempts++;
 			*lane = p->lane;
-			ledger_leave(s->ledger, s->ticket);
-			s->ticket = 0;
+			give(s, p->lane);
 			return 0;
 		}
-		seek_note(s, &p->answer);
+		note(s, &p->answer);
 	}
 	look_on(s, now, s->open);
+	return -1;
+}
+
+size_t
+seek_dares(const struct seek *s, const struct text_time *now)
+{
+	const struct route_pick *p;
+	size_t best = SIZE_MAX;
+
+	for (size_t i = 0; may_more(s) && !s->room && i < s->alias->nlanes;
+	    i++) {
+		p = &s->picks[i];
+		if (p->answer.dare == 0 || p->answer.dare > now->wall ||
+		    given(s, p->lane) || too_small(s, p->lane))
+			continue;
+		if (best == SIZE_MAX ||
+		    p->answer.until < s->picks[best].answer.until)
+			best = i;
+	}
+	return best;
+}
+
+int
+seek_dare(struct seek *s, const struct text_time *now, size_t *lane,
+    uint64_t *lease)
+{
+	struct route_pick *p;
+	size_t i;
+
+	while ((i = seek_dares(s, now)) != SIZE_MAX) {
+		p = &s->picks[i];
+		if (ledger_dare(s->ledger, now, p->lane, s->client,
+		    seek_tokens(s, p->lane), lease, &p->answer) == 0) {
+			*lane = p->lane;
+			give(s, p->lane);
+			return 0;
+		}
+		/* Another was quicker; it is not looked at again. */
+		note(s, &p->answer);
+		p->answer.dare = 0;
+	}
 	return -1;
 }
 
@@ -318,7 +409,7 @@ seek_again(struct seek *s, const struct text_time *now, size_t lane,
 	if (ledger_take(s->ledger, now, lane, s->client, seek_tokens(s, lane),
 	    lease, &why) == 0)
 		return 0;
-	seek_note(s, &why);
+	note(s, &why);
 	return -1;
 }
 
@@ -332,27 +423,60 @@ of_a_day(enum quota_reason r)
 	    r == QUOTA_RATE_MONTH;
 }
 
+/* In how many milliseconds a barred lane may be dared, at least a second, that
+ * clients do not come back all at once; -1: none may. */
+static int64_t
+dare_ms(const struct seek *s, const struct text_time *now)
+{
+	int64_t at = s->dare.dare, soon = now->wall + SEEK_AGAIN_MS;
+
+	if (s->dare.reason == QUOTA_OPEN)
+		return -1;
+	if (at < soon)
+		at = soon;
+	if (at > s->dare.until)
+		at = s->dare.until;
+	return at > now->wall ? at - now->wall : 0;
+}
+
+/* When the client may come back, and what it waits for; OPEN: nothing. */
+static struct quota_answer
+again(const struct seek *s, const struct text_time *now)
+{
+	struct quota_answer a = { QUOTA_OPEN, 0, 0 };
+	int64_t ms = seek_soonest(s, now), dare = dare_ms(s, now);
+
+	if (ms >= 0)
+		a = (struct quota_answer){ s->soonest.reason, now->wall + ms,
+		    0 };
+	if (dare >= 0 && (ms < 0 || dare < ms))
+		a = (struct quota_answer){ s->dare.reason, now->wall + dare,
+		    0 };
+	return a;
+}
+
 /* Every lane is at a limit, or some are and the others are broken. */
 static void
-fault_limited(const struct seek *s, int64_t ms, struct fault *f)
+fault_limited(const struct seek *s, const struct quota_answer *why, int64_t ms,
+    struct fault *f)
 {
 	char in[32], at[24];
 	bool day;
 
 	text_ago(in, ms);
-	text_iso(at, s->soonest.until);
+	text_iso(at, why->until);
 	day = ms > SEEK_LONG_MS || (ms > SEEK_DAY_MS &&
-	    of_a_day(s->soonest.reason));
+	    of_a_day(why->reason));
 	/* The sentences are those that SDKs look for: "try again in 12s" is
 	 * read as a time, "will reset at" as a day's quota. */
 	if (day)
 		fault_set(f, FAULT_QUOTA, NULL, "every model of \"%s\" is at "
 		    "its limit (%s); it will reset at %s, in %s",
-		    s->alias->name, quota_word(s->soonest.reason), at, in);
+		    s->alias->name, quota_word(why->reason), at, in);
 	else
 		fault_set(f, FAULT_RATE_LIMITED, NULL, "every model of \"%s\" "
 		    "is at its limit (%s); try again in %llds",
-		    s->alias->name, quota_word(s->soonest.reason),
+		    s->alias->name, quota_word(why->reason),
 		    (long long)(ms + 999) / 1000);
 	f->retry_ms = ms;
 }
@@ -403,16 +527,19 @@ void
 seek_fault(const struct seek *s, const struct text_time *now,
     const struct fault *last, const char *trail, struct fault *f)
 {
-	int64_t ms = seek_soonest(s, now);
+	struct quota_answer why = again(s, now);
+	int64_t ms = why.reason == QUOTA_OPEN ? -1 : why.until - now->wall;
 
 	if (ms >= 0 && s->limited) {
-		fault_limited(s, ms, f);
+		fault_limited(s, &why, ms, f);
 	} else if (s->attempts == 1 && last->code != FAULT_NONE) {
 		*f = *last;	/* the only failure: its own code says more */
+		if (ms >= 0 && ms < f->retry_ms)
+			f->retry_ms = ms;
 	} else if (s->attempts > 0 || ms >= 0) {
 		fault_set(f, FAULT_ALL_FAILED, NULL,
 		    "no provider could answer (%s)", trail[0] ? trail :
-		    quota_word(s->soonest.reason));
+		    quota_word(why.reason));
 		f->retry_ms = ms;
 	} else {
 		fault_unfit(s, f);

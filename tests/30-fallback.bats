@@ -197,6 +197,42 @@ all_fail()
 	[[ $(mock_stats .total) == 5 ]]
 }
 
+# -- Nobody else --------------------------------------------------------------
+
+@test "only lane: tried again at once after a fault, though barred" {
+	config_mock p1 m1 | config_write
+	lighttpd_start fcgi
+	mock_script m1 close 1
+	chat
+	refused 502 upstream_cut
+	[[ $(header retry-after) == 1 ]]
+	req GET /models
+	json '.models[0] | .available == false and .reason == "down"'
+	run -0 "$RELEVO" --config "$DIR/relevo.conf" explain m1
+	[[ $output == *', 1 lane'$'\n'* &&
+	    $output == *'p1/m1 is tried though barred'* ]]
+	chat
+	http_status 200
+	stream_whole
+	[[ $(header x-relevo-attempts) == p1:barred+ok ]]
+	chat
+	stream_whole
+	[[ $(header x-relevo-attempts) == p1:ok ]]
+}
+
+@test "only lane: what the provider said of itself holds" {
+	config_mock p1 m1 | config_write
+	lighttpd_start fcgi
+	mock_script m1 status=503,retry-after=30 1
+	chat
+	refused 502 upstream_status
+	(($(header retry-after) > 20 && $(header retry-after) <= 30))
+	chat
+	refused 503 all_failed
+	(($(header retry-after) > 10 && $(header retry-after) <= 30))
+	[[ $(mock_stats .total) == 1 ]]
+}
+
 # -- After content ------------------------------------------------------------
 
 # told CODE SCRIPT: two chunks came, then an event says what happened.

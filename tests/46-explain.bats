@@ -85,13 +85,27 @@ explain()
 }
 
 @test "explain: a bar, its reason and end" {
-	mock_script m3 'status=500' 1
+	mock_script m3 'status=500,retry-after=40' 1
 	lighttpd_start fcgi
 	ask few
 	http_status 502
 	req GET '/route?model=few'
 	json '.answer == null and .refusal.status == 503 and
 	    (.order[0].reason | IN("down", "capacity"))'
+}
+
+@test "explain: a bar of our own is no refusal where nothing else is open" {
+	mock_script m3 'status=500' 1
+	lighttpd_start fcgi
+	ask few
+	http_status 502
+	req GET '/route?model=few'
+	json '.answer.model == "p2/m3" and .refusal == null and
+	    .answer.thoughBarred == .order[0].reason and
+	    (.order[0] | .open == false and .inMs > 0)'
+	ask few
+	http_status 200
+	[[ $(header x-relevo-attempts) == p2:barred+ok ]]
 }
 
 @test "explain: what is asked wrongly" {

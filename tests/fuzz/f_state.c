@@ -116,7 +116,8 @@ use(struct ledger *l, int64_t ms)
 			ledger_settle(l, &t, lease, &good);
 		else
 			must(why.reason != QUOTA_OPEN);
-		ledger_bar(l, &t, i, LEDGER_KEY, QUOTA_DOWN, t.wall + 1000);
+		ledger_bar(l, &t, i, LEDGER_KEY,
+		    &(struct quota_ban){ QUOTA_DOWN, t.wall + 1000, false });
 		ledger_report(l, &t, LEDGER_K_LANE, i, &counts, rows);
 		must(ledger_estimate(l, i, 100) >= 0);
 	}

@@ -105,6 +105,17 @@ do_take(struct ledger *l)
 }
 
 static void
+do_dare(struct ledger *l)
+{
+	struct text_time t = at(4000);
+	struct quota_answer why;
+	uint64_t id;
+
+	if (ledger_dare(l, &t, 1, LEDGER_NOBODY, 100, &id, &why) != 0)
+		_exit(8);
+}
+
+static void
 do_settle(struct ledger *l)
 {
 	struct text_time t = at(4000);
@@ -128,7 +139,8 @@ do_bar(struct ledger *l)
 {
 	struct text_time t = at(4000);
 
-	ledger_bar(l, &t, 1, LEDGER_ACCOUNT, QUOTA_DOWN, T0 + 9000);
+	ledger_bar(l, &t, 1, LEDGER_ACCOUNT,
+	    &(struct quota_ban){ QUOTA_DOWN, T0 + 9000, false });
 }
 
 static void
@@ -146,7 +158,7 @@ static const struct {
 	const char *name;
 	void (*run)(struct ledger *l);
 } changes[] = {
-	{ "take", do_take }, { "settle", do_settle },
+	{ "take", do_take }, { "dare", do_dare }, { "settle", do_settle },
 	{ "observe", do_observe }, { "bar", do_bar }, { "reset", do_reset },
 };
 
@@ -207,6 +219,8 @@ run(int c, long n, long again)
 
 		l = start(1000);
 		ledger_take(l, &t, 0, 0, 70, &held, &why);
+		ledger_bar(l, &t, 1, LEDGER_LANE, &(struct quota_ban){
+		    QUOTA_DOWN, T0 + 90000, true });
 		cut_n = 0;
 		cut_at = n;
 		if (n >= 0)

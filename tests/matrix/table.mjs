@@ -18,21 +18,23 @@ const rate = 'rate_limit_exceeded';
 const next = (word, status, code, wait, failure = 1) =>
 	({ kind: 'next', word, status, code, wait, failure });
 
-/** The same, by what went wrong below HTTP. The bar of a lane of which little
- * is known lasts 10 s, that of one that cannot be reached 30 s. */
-const cut = next('upstream_cut', 502, 'upstream_cut', [5, 10]);
+/** Who may come back at once: the bar lasts 5 to 30 s, but where nothing else
+ * is open it is tried all the same, for the provider did not say so. */
+const atOnce = [1, 1];
+
+/** The same, by what went wrong below HTTP. */
+const cut = next('upstream_cut', 502, 'upstream_cut', atOnce);
 const empty = next('upstream_empty', 502, 'upstream_empty', null);
-const late = next('upstream_timeout', 504, 'upstream_timeout', [5, 10]);
-const malformed = next('upstream_malformed', 502, 'upstream_malformed',
-	[5, 10]);
-const refused = next('upstream_refused', 502, 'upstream_refused', [25, 30]);
+const late = next('upstream_timeout', 504, 'upstream_timeout', atOnce);
+const malformed = next('upstream_malformed', 502, 'upstream_malformed', atOnce);
+const refused = next('upstream_refused', 502, 'upstream_refused', atOnce);
 
 /** A status that means: not with this key, this account, this model. */
 const barred = (status) => next(`${status}`, 502, 'upstream_status', null, 0);
 const limited = (low, high, code = rate) =>
 	next('429', 429, code, [low, high], 0);
-const failing = (status, low, high, code = 'upstream_status',
-	own = 502) => next(`${status}`, own, code, [low, high]);
+const failing = (status, code = 'upstream_status', own = 502, wait = atOnce) =>
+	next(`${status}`, own, code, wait);
 
 /** The request's own fault: told at once, nobody else is asked. */
 const refuse = (status, code, word) => ({ kind: 'refuse', status, code, word });
@@ -106,29 +108,29 @@ export const rows = [
 		'HTTP/1.1 200 OK\r\nContent-Ty' }, cut],
 
 	// A status.
-	status(301, failing(301, 1, 5),
+	status(301, failing(301),
 		'header=Location: http://169.254.169.254/latest'),
-	status(302, failing(302, 1, 5),
+	status(302, failing(302),
 		'header=Location: /elsewhere/v1/chat/completions'),
-	status(303, failing(303, 1, 5), 'header=Location: file:///etc/passwd'),
-	status(307, failing(307, 1, 5),
+	status(303, failing(303), 'header=Location: file:///etc/passwd'),
+	status(307, failing(307),
 		'header=Location: http://localhost/v1/chat/completions'),
-	status(308, failing(308, 1, 5), 'header=Location: //127.0.0.1/'),
-	status(204, next('204', 502, 'upstream_malformed', [5, 10])),
+	status(308, failing(308), 'header=Location: //127.0.0.1/'),
+	status(204, next('204', 502, 'upstream_malformed', atOnce)),
 	status(400, refuse(400, 'invalid_request', '400')),
 	status(401, barred(401)),
 	status(402, barred(402)),
 	status(403, barred(403)),
 	status(404, barred(404)),
 	status(405, refuse(400, 'invalid_request', '405')),
-	status(408, failing(408, 5, 10, 'upstream_timeout', 504)),
+	status(408, failing(408, 'upstream_timeout', 504)),
 	status(410, barred(410)),
 	[...status(413, next('413', 400, 'context_length_exceeded', null, 0)),
 		{ model: 'context = 8000', good: 'context = 90000' }],
 	['status 413, no larger context', 'before the head', 'status=413',
 		refuse(400, 'context_length_exceeded', '413'),
 		{ model: 'context = 8000', good: 'context = 4000' }],
-	status(418, next('418', 502, 'upstream_malformed', [5, 10])),
+	status(418, next('418', 502, 'upstream_malformed', atOnce)),
 	status(422, refuse(400, 'invalid_request', '422')),
 	status(429, limited(50, 60)),
 	status(429, limited(4, 9), 'retry-after=9'),
@@ -142,17 +144,18 @@ export const rows = [
 		() => `status=429,retry-after=${date(90)}`, limited(40, 90)],
 	['status 429, Retry-After a date that was', 'before the head',
 		() => `status=429,retry-after=${date(-90)}`, limited(1, 1)],
-	status(500, failing(500, 5, 10)),
-	status(502, failing(502, 1, 5)),
-	status(503, failing(503, 5, 10)),
-	status(503, failing(503, 1, 4), 'retry-after=4'),
-	status(504, failing(504, 5, 10, 'upstream_timeout', 504)),
-	status(529, failing(529, 5, 10)),
+	status(500, failing(500)),
+	status(502, failing(502)),
+	status(503, failing(503)),
+	status(503, failing(503, 'upstream_status', 502, [1, 4]),
+		'retry-after=4'),
+	status(504, failing(504, 'upstream_timeout', 504)),
+	status(529, failing(529)),
 	['status 500 without a body', 'before the head', { raw:
-		`HTTP/1.1 500 Oops\r\n${length(0)}\r\n` }, failing(500, 1, 5)],
+		`HTTP/1.1 500 Oops\r\n${length(0)}\r\n` }, failing(500)],
 	['status 502, a page', 'before the head', { raw: 'HTTP/1.1 502 Bad\r\n' +
 		'Content-Type: text/html\r\n\r\n<h1>Bad gateway' },
-	failing(502, 1, 5)],
+	failing(502)],
 
 	// A head that is wrong.
 	['a header of 1 MiB', 'in the head', 'bigheader=1048576', malformed],
@@ -175,14 +178,14 @@ export const rows = [
 	['no chunk length', 'after the head', 'badchunk=0,role0=no', empty,
 		stream],
 	['an error event 502', 'after the head', 'errorfirst',
-		next('502', 502, 'upstream_error', [1, 5]), stream],
+		next('502', 502, 'upstream_error', atOnce), stream],
 	['an error event 429', 'after the head', 'errorfirst,errcode=429',
 		limited(50, 60), stream],
 	['an error event 401', 'after the head', 'errorfirst,errcode=401',
 		next('401', 502, 'upstream_error', null, 0), stream],
 	['an error event without a number', 'after the head',
 		'errorfirst,errcode=server_error',
-		next('upstream_error', 502, 'upstream_error', [5, 10]), stream],
+		next('upstream_error', 502, 'upstream_error', atOnce), stream],
 	['an event that is not JSON', 'after the head', 'junk=0,role0=no',
 		malformed, stream],
 	['[DONE] at once', 'after the head', { raw: events + done }, empty,
@@ -196,7 +199,7 @@ export const rows = [
 	['comments for ever', 'after the role', 'hush=0', late,
 		{ ...short, ...stream }],
 	['an error event', 'after the role', 'error=0',
-		next('502', 502, 'upstream_error', [1, 5]), stream],
+		next('502', 502, 'upstream_error', atOnce), stream],
 	['an event that is not JSON', 'after the role', 'junk=0', malformed,
 		stream],
 	['finish_reason at once', 'after the role', 'tokens=0', empty, stream],
@@ -222,7 +225,7 @@ export const rows = [
 	['no finish_reason', 'in the object', 'finish=null', cut, one],
 	['an error 502', 'in the object', { raw: object(
 		'{"error":{"message":"gone","code":502}}') },
-	next('502', 502, 'upstream_error', [1, 5]), one],
+	next('502', 502, 'upstream_error', atOnce), one],
 	['an error 429', 'in the object', { raw: object(
 		'[{"error":{"message":"slow down","code":429}}]') },
 	limited(50, 60), one],

@@ -505,7 +505,7 @@ told(struct sim *s, size_t i)
 	    .body_len = sizeof(body) - 1 }, now.wall, &v);
 	if (v.scope != PROVIDER_NONE && v.until != 0)
 		ledger_bar(s->ledger, &now, r->lane, scopes[v.scope],
-		    v.reason, v.until);
+		    &(struct quota_ban){ v.reason, v.until, false });
 	settle(s, r, false);
 	look(s, i);
 }

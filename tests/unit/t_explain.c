@@ -114,12 +114,19 @@ happen(struct world *w)
 	size_t lane = any(w->at.c->nlanes);
 	struct quota_seen seen = { CONFIG_RPM, QUOTA_SRC_HEADER, 5,
 	    (int64_t)any(5), w->now.wall + (int64_t)any(60000) };
+	struct quota_ban ban;
 
 	switch (any(6)) {
 	case 0:
+		ban = (struct quota_ban){ (enum quota_reason)
+		    (QUOTA_RATE_MINUTE + any(10)), w->now.wall + 1 +
+		    (int64_t)any(20000), false };
+		if (any(2) == 0) {
+			ban.reason = QUOTA_CAPACITY + (unsigned)any(3);
+			ban.guess = true;
+		}
 		ledger_bar(w->l, &w->now, lane, (enum ledger_scope)any(4),
-		    (enum quota_reason)(QUOTA_RATE_MINUTE + any(10)),
-		    w->now.wall + 1 + (int64_t)any(20000));
+		    &ban);
 		break;
 	case 1:
 		ledger_observe(w->l, &w->now, lane, LEDGER_LANE, &seen, 1);
@@ -133,6 +140,8 @@ happen(struct world *w)
 	w->now.wall += (int64_t)any(900);
 	w->now.mono = 1000000 + w->now.wall - T0;
 }
+
+static bool though_barred;		/* the last answer_of */
 
 static char *
 answer_of(const struct explain *e)
@@ -148,6 +157,7 @@ answer_of(const struct explain *e)
 	assert_non_null(t);
 	s = json_string(json_at(t, "answer.model"));
 	name = s != NULL ? strdup(s) : NULL;
+	though_barred = json_string(json_at(t, "answer.thoughBarred")) != NULL;
 	/* The first of the order is the answer. */
 	if (s != NULL)
 		assert_string_equal(s, json_string(json_at(t,
@@ -167,9 +177,12 @@ ask(struct world *w, const struct explain *e, uint64_t *lease)
 
 	assert_int_equal(seek_init(&s, e->cfg, e->ledger, e->alias, e->chat,
 	    e->client), 0);
+	s.patience = e->now->mono + s.route->max_wait_ms;
 	seek_order(&s, e->now, e->chance);
 	*lease = 0;
-	if (seek_next(&s, e->now, &lane, lease) == 0)
+	if (seek_next(&s, e->now, &lane, lease) == 0 ||
+	    (seek_wait(&s, e->now) < 0 &&
+	    seek_dare(&s, e->now, &lane, lease) == 0))
 		name = strdup(w->at.c->models[w->at.c->lanes[lane].model].name);
 	seek_release(&s);
 	return name;
@@ -185,7 +198,7 @@ foretold(void **state)
 	struct ledger_end end = { .counted = true, .prompt = 50,
 	    .completion = 30 };
 	uint64_t open[64] = { 0 };
-	int i, served = 0, refused = 0;
+	int i, served = 0, refused = 0, dared = 0;
 	struct world w;
 
 	(void)state;
@@ -206,6 +219,7 @@ foretold(void **state)
 		if (*lease != 0)
 			ledger_settle(w.l, &w.now, *lease, &end);
 		told = answer_of(&e);
+		dared += though_barred;
 		told2 = answer_of(&e);	/* it changed nothing */
 		got = ask(&w, &e, lease);
 		if (told == NULL || got == NULL) {
@@ -225,6 +239,7 @@ foretold(void **state)
 	/* The test is about both. */
 	assert_true(served > STATES / 10);
 	assert_true(refused > STATES / 20);
+	assert_true(dared > STATES / 200);
 	world_end(&w);
 }
 
@@ -284,8 +299,8 @@ reasons(void **state)
 	for (i = 0; i < 3; i++)
 		assert_int_equal(ledger_take(w.l, &w.now, 0, LEDGER_NOBODY,
 		    10, &lease, &why), 0);
-	ledger_bar(w.l, &w.now, 1, LEDGER_LANE, QUOTA_RATE_DAY,
-	    w.now.wall + 3600000);
+	ledger_bar(w.l, &w.now, 1, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_RATE_DAY, w.now.wall + 3600000, false });
 	t = tree(&w, "p/m1", LEDGER_NOBODY, 0);
 	says(t, "order.0.reason", "rpm");
 	says(t, "order.0.windows.0.scope", "model");
@@ -314,11 +329,49 @@ reasons(void **state)
 	says(t, "refusal", NULL);
 	json_free(t);
 	/* only the day's reset helps */
-	ledger_bar(w.l, &w.now, 0, LEDGER_LANE, QUOTA_RATE_DAY,
-	    w.now.wall + 7200000);
+	ledger_bar(w.l, &w.now, 0, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_RATE_DAY, w.now.wall + 7200000, false });
 	t = tree(&w, "p/m1", LEDGER_NOBODY, 0);
 	says(t, "refusal.code", "insufficient_quota");
 	json_free(t);
+	world_end(&w);
+}
+
+/* Nothing is open, and the bar is our own guess. */
+static void
+tried_though_barred(void **state)
+{
+	struct json_tree *t;
+	struct world w;
+	struct buf out;
+	struct chat chat;
+	struct explain e;
+
+	(void)state;
+	world(&w);
+	t = tree(&w, "s/m5", LEDGER_NOBODY, 0);
+	says(t, "answer.thoughBarred", NULL);
+	json_free(t);
+	ledger_bar(w.l, &w.now, 10, LEDGER_LANE, &(struct quota_ban){
+	    QUOTA_TIMEOUT, w.now.wall + 9000, true });
+	t = tree(&w, "s/m5", LEDGER_NOBODY, 0);
+	says(t, "answer.model", "s/m5");
+	says(t, "answer.thoughBarred", "timeout");
+	says(t, "order.0.reason", "timeout");
+	assert_true(number(t, "order.0.inMs") == 9000);
+	assert_true(number(t, "waitMs") == 0);
+	says(t, "refusal", NULL);
+	json_free(t);
+	explain_plain(&chat, "s/m5", 5);
+	e = (struct explain){ w.at.c, w.l, config_find(w.at.c, "s/m5"), &chat,
+	    LEDGER_NOBODY, &w.now, 1 };
+	buf_init(&out, 65536);
+	assert_int_equal(explain_text(&e, &out), 0);
+	assert_non_null(strstr(buf_str(&out), ", 1 lane\n"));
+	assert_non_null(strstr(buf_str(&out),
+	    "s/m5 is tried though barred: nothing else is open\n"));
+	assert_null(strstr(buf_str(&out), "refused"));
+	buf_release(&out);
 	world_end(&w);
 }
 
@@ -396,6 +449,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(foretold),
 		cmocka_unit_test(reasons),
+		cmocka_unit_test(tried_though_barred),
 		cmocka_unit_test(whose_limit),
 		cmocka_unit_test(unfit_ones),
 	};

@@ -488,24 +488,29 @@ bars_the_right_scope(void **state)
 	(void)state;
 	world(&w);
 	l = open_at(&w, 0);
-	ledger_bar(l, &t, 0, LEDGER_LANE, QUOTA_RATE_MINUTE, T0 + 5000);
+	ledger_bar(l, &t, 0, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_RATE_MINUTE, T0 + 5000, false });
 	assert_int_equal(-1, take(l, 0, 0, 1, &id, &why));
 	assert_int_equal(QUOTA_RATE_MINUTE, why.reason);
 	assert_int_equal(T0 + 5000, why.until);
 	assert_int_equal(0, take(l, 0, 1, 1, &id, &why));
 	assert_int_equal(0, take(l, 0, 2, 1, &id, &why));
 	/* shorter: the longer stays; longer: it wins */
-	ledger_bar(l, &t, 0, LEDGER_LANE, QUOTA_RATE_DAY, T0 + 2000);
+	ledger_bar(l, &t, 0, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_RATE_DAY, T0 + 2000, false });
 	assert_int_equal(-1, take(l, 3000, 0, 1, &id, &why));
 	assert_int_equal(0, take(l, 5000, 0, 1, &id, &why));
-	ledger_bar(l, &t, 0, LEDGER_MODEL, QUOTA_MODEL_GONE, T0 + 60000);
+	ledger_bar(l, &t, 0, LEDGER_MODEL,
+	    &(struct quota_ban){ QUOTA_MODEL_GONE, T0 + 60000, false });
 	assert_int_equal(-1, take(l, 6000, 0, 1, &id, &why));
 	assert_int_equal(-1, take(l, 6000, 1, 1, &id, &why));
 	assert_int_equal(0, take(l, 6000, 2, 1, &id, &why));
-	ledger_bar(l, &t, 2, LEDGER_KEY, QUOTA_BAD_KEY, T0 + 60000);
+	ledger_bar(l, &t, 2, LEDGER_KEY,
+	    &(struct quota_ban){ QUOTA_BAD_KEY, T0 + 60000, false });
 	assert_int_equal(-1, take(l, 6000, 2, 1, &id, &why));
 	assert_int_equal(0, take(l, 6000, 3, 1, &id, &why));
-	ledger_bar(l, &t, 3, LEDGER_ACCOUNT, QUOTA_NO_CREDIT, T0 + 70000);
+	ledger_bar(l, &t, 3, LEDGER_ACCOUNT,
+	    &(struct quota_ban){ QUOTA_NO_CREDIT, T0 + 70000, false });
 	assert_int_equal(-1, take(l, 6000, 3, 1, &id, &why));
 	assert_int_equal(QUOTA_NO_CREDIT, why.reason);
 	assert_int_equal(0, take(l, 6000, 4, 1, &id, &why));
@@ -526,7 +531,8 @@ probes_one_at_a_time(void **state)
 	(void)state;
 	world(&w);
 	l = open_at(&w, 0);
-	ledger_bar(l, &t, 0, LEDGER_LANE, QUOTA_DOWN, T0 + 10000);
+	ledger_bar(l, &t, 0, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_DOWN, T0 + 10000, false });
 	assert_int_equal(0, take(l, 10000, 0, 1, &id, &why));
 	assert_int_equal(-1, take(l, 10001, 0, 1, &other, &why));
 	assert_int_equal(QUOTA_PROBE, why.reason);
@@ -562,7 +568,8 @@ learns_nothing(void **state)
 	(void)state;
 	world(&w);
 	l = open_at(&w, 0);
-	ledger_bar(l, &t, 0, LEDGER_LANE, QUOTA_DOWN, T0 + 10000);
+	ledger_bar(l, &t, 0, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_DOWN, T0 + 10000, false });
 	assert_int_equal(0, take(l, 10000, 0, 1, &id, &why));
 	settle_at(l, 11000, id, &nothing);
 	assert_int_equal(0, take(l, 11000, 0, 1, &id, &why));

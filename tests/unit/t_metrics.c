@@ -154,9 +154,11 @@ tells_why_a_lane_is_shut(void **state)
 	(void)state;
 	begin(&f);
 	k1 = f.at.c->providers[0].keys[0].name;
-	ledger_bar(f.l, &f.now, 0, LEDGER_LANE, QUOTA_RATE_DAY, T0 + 60000);
+	ledger_bar(f.l, &f.now, 0, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_RATE_DAY, T0 + 60000, false });
 	/* Of the key: its lane is shut with it. */
-	ledger_bar(f.l, &f.now, 2, LEDGER_KEY, QUOTA_BAD_KEY, INT64_MAX);
+	ledger_bar(f.l, &f.now, 2, LEDGER_KEY,
+	    &(struct quota_ban){ QUOTA_BAD_KEY, INT64_MAX, false });
 	look(&f);
 	says(&f, LINE("relevo_open{" M1("%s") "} 0", k1));
 	says(&f, LINE("relevo_shut_until_timestamp_seconds{" M1("%s")

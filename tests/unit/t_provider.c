@@ -304,6 +304,34 @@ below_http(void **state)
 		assert_int_equal(v.until, t[i].seconds == 0 ? 0 :
 		    NOW + t[i].seconds * SECOND);
 		assert_int_equal(v.breaker, t[i].breaker);
+		assert_int_equal(v.guess, t[i].breaker);
+	}
+}
+
+/* Who names a time is believed; a time that we chose is a guess. */
+static void
+whose_word(void **state)
+{
+	static const struct {
+		int status;
+		const char *head;
+		bool guess;
+	} t[] = {
+		{ 503, "HTTP/1.1 503 No\r\n\r\n", true },
+		{ 503, "HTTP/1.1 503 No\r\nRetry-After: 9\r\n\r\n", false },
+		{ 500, "HTTP/1.1 500 No\r\n\r\n", true },
+		{ 504, "HTTP/1.1 504 No\r\nRetry-After: 9\r\n\r\n", false },
+		{ 429, "HTTP/1.1 429 No\r\n\r\n", false },
+		{ 401, "HTTP/1.1 401 No\r\n\r\n", false },
+	};
+	struct provider_verdict v;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		judge_of("groq", t[i].status, FAULT_NONE, t[i].head, NULL, &v);
+		assert_true(v.until > NOW);
+		assert_int_equal(v.guess, t[i].guess);
 	}
 }
 
@@ -624,6 +652,7 @@ main(void)
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(cut_bodies),
 		cmocka_unit_test(below_http),
+		cmocka_unit_test(whose_word),
 		cmocka_unit_test(good_head),
 		cmocka_unit_test(hostile_echoes),
 		cmocka_unit_test(odd_bodies),

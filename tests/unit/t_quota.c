@@ -32,7 +32,7 @@ at(int64_t ms)
 static struct quota_answer
 ask(const struct quota_slot *s, int64_t ms, int64_t tokens)
 {
-	struct quota_answer a = { QUOTA_OPEN, 0 };
+	struct quota_answer a = { QUOTA_OPEN, 0, 0 };
 	struct text_time t = at(ms);
 
 	quota_check(s, &rule, &t, tokens, &a);
@@ -131,17 +131,22 @@ bars_keep_the_longer(void **state)
 
 	(void)state;
 	quota_init(&s, "lane/x", hash);
-	quota_bar(&s, &t, QUOTA_RATE_MINUTE, T0 - 5);
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ QUOTA_RATE_MINUTE, T0 - 5, false });
 	assert_int_equal(QUOTA_OPEN, ask(&s, 0, 0).reason);
-	quota_bar(&s, &t, QUOTA_RATE_MINUTE, T0 + 5000);
-	quota_bar(&s, &t, QUOTA_RATE_DAY, T0 + 4000);
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ QUOTA_RATE_MINUTE, T0 + 5000, false });
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ QUOTA_RATE_DAY, T0 + 4000, false });
 	assert_int_equal(QUOTA_RATE_MINUTE, ask(&s, 4999, 0).reason);
-	quota_bar(&s, &t, QUOTA_RATE_DAY, T0 + 6000);
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ QUOTA_RATE_DAY, T0 + 6000, false });
 	assert_int_equal(QUOTA_RATE_DAY, ask(&s, 5999, 0).reason);
 	assert_int_equal(QUOTA_OPEN, ask(&s, 6000, 0).reason);
 	take(&s, 6000, 0, 1);
 	take(&s, 6000, 0, 2);		/* no probe for these */
-	quota_bar(&s, &t, (enum quota_reason)200, T0 + 90000);
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ (enum quota_reason)200, T0 + 90000, false });
 	assert_int_equal(QUOTA_OPEN, ask(&s, 7000, 0).reason);
 }
 
@@ -157,7 +162,8 @@ backs_off_doubling(void **state)
 
 	(void)state;
 	quota_init(&s, "lane/x", hash);
-	quota_bar(&s, &t, QUOTA_CAPACITY, T0 + now);
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ QUOTA_CAPACITY, T0 + now, false });
 	for (i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
 		assert_int_equal(QUOTA_CAPACITY, ask(&s, now - 1, 0).reason);
 		assert_int_equal(QUOTA_OPEN, ask(&s, now, 0).reason);
@@ -178,7 +184,8 @@ backs_off_doubling(void **state)
 	done(&s, now, lease, false);
 	take(&s, now, 0, ++lease);
 	assert_int_equal(QUOTA_OPEN, ask(&s, now, 0).reason);
-	quota_bar(&s, &t, QUOTA_DOWN, T0 + now + 10);
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ QUOTA_DOWN, T0 + now + 10, false });
 	take(&s, now + 10, 0, ++lease);
 	done(&s, now + 10, lease, true);
 	assert_int_equal(T0 + now + 20010, ask(&s, now + 10, 0).until);
@@ -193,12 +200,96 @@ a_probe_is_told_a_limit(void **state)
 
 	(void)state;
 	quota_init(&s, "lane/x", hash);
-	quota_bar(&s, &(struct text_time){ T0, 0 }, QUOTA_DOWN, T0 + 10000);
+	quota_bar(&s, &(struct text_time){ T0, 0 },
+	    &(struct quota_ban){ QUOTA_DOWN, T0 + 10000, false });
 	take(&s, 10000, 0, 1);
-	quota_bar(&s, &t, QUOTA_RATE_MINUTE, T0 + 40000);
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ QUOTA_RATE_MINUTE, T0 + 40000, false });
 	done(&s, 10000, 1, false);
 	assert_int_equal(QUOTA_RATE_MINUTE, ask(&s, 39999, 0).reason);
 	assert_int_equal(QUOTA_OPEN, ask(&s, 40000, 0).reason);
+}
+
+static void
+guess(struct quota_slot *s, int64_t now, int64_t until)
+{
+	const struct text_time t = at(now);
+
+	quota_bar(s, &t, &(struct quota_ban){ QUOTA_DOWN, T0 + until, true });
+}
+
+/* A bar that we concluded from failures may be dared, one at a time, after 1 s,
+ * then 2, 4 ... 30; that makes the bar neither longer nor shorter, until one
+ * of them is served. */
+static void
+dares_what_is_a_guess(void **state)
+{
+	static const int64_t gaps[] = { 1, 2, 4, 8, 16, 30, 30, 30 };
+	struct quota_slot s;
+	int64_t now = 1000;
+	uint64_t lease = 0;
+	size_t i;
+
+	(void)state;
+	quota_init(&s, "lane/x", hash);
+	guess(&s, 0, 300000);
+	for (i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++) {
+		assert_int_equal(QUOTA_DOWN, ask(&s, now, 0).reason);
+		assert_int_equal(T0 + 300000, ask(&s, now, 0).until);
+		assert_int_equal(T0 + now, ask(&s, now, 0).dare);
+		take(&s, now, 0, ++lease);
+		/* while it is out nobody knows */
+		assert_true(ask(&s, now, 0).dare >= T0 + now + 1000);
+		done(&s, now + 10, lease, true);
+		assert_int_equal(T0 + now + gaps[i] * 1000,
+		    ask(&s, now + 20, 0).dare);
+		now += gaps[i] * 1000;
+	}
+	take(&s, now, 0, ++lease);
+	assert_int_equal(T0 + now + 41000, ask(&s, now + 40000, 0).dare);
+	done(&s, now, lease, false);
+	assert_int_equal(QUOTA_OPEN, ask(&s, now, 0).reason);
+	/* and then it begins anew */
+	guess(&s, now, now + 5000);
+	take(&s, now, 0, ++lease);
+	done(&s, now, lease, true);
+	assert_int_equal(T0 + now + 1000, ask(&s, now, 0).dare);
+}
+
+static void
+never_dares_a_word(void **state)
+{
+	struct quota_slot s;
+	struct text_time t = at(0);
+
+	(void)state;
+	quota_init(&s, "lane/x", hash);
+	quota_bar(&s, &t, &(struct quota_ban){ QUOTA_CAPACITY, T0 + 5000,
+	    false });
+	assert_int_equal(0, ask(&s, 0, 0).dare);
+	/* a guess makes it longer, and no guess of it */
+	guess(&s, 0, 9000);
+	assert_int_equal(T0 + 9000, ask(&s, 0, 0).until);
+	assert_int_equal(0, ask(&s, 0, 0).dare);
+	/* a word ends a guess */
+	quota_init(&s, "lane/x", hash);
+	guess(&s, 0, 30000);
+	quota_bar(&s, &t, &(struct quota_ban){ QUOTA_RATE_MINUTE, T0 + 9000,
+	    false });
+	assert_int_equal(QUOTA_RATE_MINUTE, ask(&s, 0, 0).reason);
+	assert_int_equal(T0 + 9000, ask(&s, 0, 0).until);
+	assert_int_equal(0, ask(&s, 0, 0).dare);
+	/* nor beside a window that is full */
+	quota_init(&s, "lane/x", hash);
+	lim.max[CONFIG_RPM] = 1;
+	take(&s, 0, 0, 1);
+	guess(&s, 0, 5000);
+	assert_int_equal(QUOTA_RPM, ask(&s, 0, 0).reason);
+	assert_int_equal(0, ask(&s, 0, 0).dare);
+	guess(&s, 0, 90000);
+	assert_int_equal(QUOTA_DOWN, ask(&s, 0, 0).reason);
+	assert_int_equal(0, ask(&s, 0, 0).dare);
+	lim.max[CONFIG_RPM] = CONFIG_NONE;
 }
 
 static void
@@ -319,6 +410,7 @@ main(void)
 		T(has_a_word_for_each_reason), T(names_the_longest_refusal),
 		T(zero_admits_nothing), T(bars_keep_the_longer),
 		T(backs_off_doubling), T(a_probe_is_told_a_limit),
+		T(dares_what_is_a_guess), T(never_dares_a_word),
 		T(counts_failures_in_a_row),
 		T(sees_pressure_and_room), T(gives_rows), T(estimates),
 		T(cuts_long_names),

@@ -125,7 +125,7 @@ turns_of_keys(void **state)
 	w.ask.turn = 2;
 	assert_string_equal(order_of(NULL), "0.1 1.1 0.2 1.2 0.0 1.0");
 	/* a closed key is no turn lost */
-	w.views[1].answer = (struct quota_answer){ QUOTA_RPM, 5000 };
+	w.views[1].answer = (struct quota_answer){ QUOTA_RPM, 5000, 0 };
 	assert_string_equal(order_of(w.views), "0.2 1.1 0.0 1.2 1.0| 0.1");
 }
 
@@ -147,7 +147,7 @@ even_shares(void **state)
 	assert_int_equal(count[3], 250);
 
 	memset(count, 0, sizeof(count));
-	w.views[1].answer = (struct quota_answer){ QUOTA_RPD, 1 };
+	w.views[1].answer = (struct quota_answer){ QUOTA_RPD, 1, 0 };
 	for (turn = 0; turn < 999; turn++) {
 		w.ask.turn = turn;
 		count[first_of(w.views)]++;
@@ -214,7 +214,7 @@ least_used_order(void **state)
 	w.views[2].requests = 3;
 	w.views[2].inflight = 1;
 	w.views[3].requests = 0;
-	w.views[3].answer = (struct quota_answer){ QUOTA_DOWN, 9 };
+	w.views[3].answer = (struct quota_answer){ QUOTA_DOWN, 9, 0 };
 	assert_string_equal(order_of(w.views), "1.0 2.0 0.0| 3.0");
 	assert_string_equal(order_of(NULL), "0.0 1.0 2.0 3.0");
 	w.ask.turn = 1;
@@ -435,15 +435,15 @@ closed_lanes(void **state)
 {
 	(void)state;
 	world(5, 1, CONFIG_ROUND_ROBIN);
-	w.views[0].answer = (struct quota_answer){ QUOTA_RPM, 5000 };
-	w.views[2].answer = (struct quota_answer){ QUOTA_BAD_KEY, INT64_MAX };
-	w.views[3].answer = (struct quota_answer){ QUOTA_TPD, 4000 };
+	w.views[0].answer = (struct quota_answer){ QUOTA_RPM, 5000, 0 };
+	w.views[2].answer = (struct quota_answer){ QUOTA_BAD_KEY, INT64_MAX, 0 };
+	w.views[3].answer = (struct quota_answer){ QUOTA_TPD, 4000, 0 };
 	w.ask.turn = 1;
 	assert_string_equal(order_of(w.views), "4.0 1.0| 3.0 0.0 2.0");
 	assert_int_equal(w.picks[2].answer.reason, QUOTA_TPD);
 	assert_int_equal(w.picks[2].answer.until, 4000);
 	w.views[1].answer = w.views[4].answer =
-	    (struct quota_answer){ QUOTA_CAPACITY, 4500 };
+	    (struct quota_answer){ QUOTA_CAPACITY, 4500, 0 };
 	assert_string_equal(order_of(w.views), "| 3.0 1.0 4.0 0.0 2.0");
 }
 
@@ -471,7 +471,7 @@ sticky(void **state)
 	}
 	for (i = 0; i < 5; i++)
 		assert_in_range(count[i], 30, 90);
-	w.views[4].answer = (struct quota_answer){ QUOTA_RPM, 1 };
+	w.views[4].answer = (struct quota_answer){ QUOTA_RPM, 1, 0 };
 	for (i = 0; i < 300; i++) {
 		w.ask.thread = i + 1;
 		first_of(w.views);

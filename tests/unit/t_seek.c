@@ -94,7 +94,8 @@ look_again(struct world *w, struct request *q)
 	}
 	ms = seek_wait(&q->s, &w->now);
 	if (ms < 0)
-		q->state = -1;
+		q->state = seek_dare(&q->s, &w->now, &q->lane, &q->lease) == 0 ?
+		    1 : -1;
 	else
 		q->due = w->now.mono + ms;
 }
@@ -518,6 +519,127 @@ one_turn(void **state)
 	world_end(&w);
 }
 
+/* ---- what is barred for failures ---- */
+
+static void
+guess(struct world *w, size_t lane, int64_t ms)
+{
+	ledger_bar(w->l[0], &w->now, lane, LEDGER_LANE, &(struct quota_ban){
+	    QUOTA_DOWN, w->now.wall + ms, true });
+}
+
+static void
+settle_bad(struct world *w, int process, struct request *q)
+{
+	ledger_settle(w->l[process], &w->now, q->lease, &(struct ledger_end){
+	    .failed = true, .prompt = -1, .completion = -1, .first_ms = -1 });
+}
+
+/* It is refused, and told to come back in that many ms. */
+static void
+refused(struct world *w, struct request *q, int64_t ms)
+{
+	struct fault f, none = { .code = FAULT_NONE };
+
+	assert_int_equal(q->state, -1);
+	seek_fault(&q->s, &w->now, &none, "", &f);
+	assert_int_equal(f.code, FAULT_ALL_FAILED);
+	assert_int_equal(f.retry_ms, ms);
+}
+
+/* The only lane is tried though barred: one at a time, over all processes, and
+ * a second after the last, then two; what was served opens it for all. */
+static void
+only_lane(void **state)
+{
+	struct request q[8];
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/m { }\n");
+	guess(&w, 0, 60000);
+	come(&w, &q[0], 0, 0);
+	assert_int_equal(q[0].state, 1);
+	come(&w, &q[1], 1, 30000);
+	refused(&w, &q[1], 1000);
+	go(&w, 5000);
+	come(&w, &q[2], 1, 0);		/* it is still out */
+	refused(&w, &q[2], 1000);
+	settle_bad(&w, 0, &q[0]);
+	come(&w, &q[3], 1, 0);
+	assert_int_equal(q[3].state, 1);
+	go(&w, 300);
+	settle_bad(&w, 1, &q[3]);
+	come(&w, &q[4], 0, 0);
+	refused(&w, &q[4], 1700);
+	go(&w, 1700);
+	come(&w, &q[5], 0, 0);
+	assert_int_equal(q[5].state, 1);
+	settle(&w, 0, &q[5]);
+	come(&w, &q[6], 0, 0);
+	come(&w, &q[7], 1, 0);
+	assert_int_equal(q[6].state, 1);
+	assert_int_equal(q[7].state, 1);
+	release(q, 8);
+	world_end(&w);
+}
+
+/* Not while another is open, nor while one frees that is worth the wait; the
+ * one whose bar ends soonest goes first. */
+static void
+last_resort(void **state)
+{
+	struct request q[3];
+	struct world w;
+	uint64_t lease;
+	size_t lane;
+
+	(void)state;
+	world(&w, "model p/a { }\nmodel p/b { rpm = 1 }\nmodel p/c { }\n");
+	guess(&w, 0, 9000);
+	guess(&w, 2, 8000);
+	come_as(&w, &q[0], 0, "auto", 60000, LEDGER_NOBODY, 0);
+	assert_int_equal(q[0].state, 1);
+	assert_int_equal(q[0].lane, 1);
+	/* b has room again in a minute */
+	come_as(&w, &q[1], 1, "auto", 70000, LEDGER_NOBODY, 0);
+	assert_int_equal(q[1].state, 0);
+	come_as(&w, &q[2], 1, "auto", 5000, LEDGER_NOBODY, 0);
+	assert_int_equal(q[2].state, 1);
+	assert_int_equal(q[2].lane, 2);
+	/* and when that fails, in the same request, the other one */
+	settle_bad(&w, 1, &q[2]);
+	assert_int_equal(seek_next(&q[2].s, &w.now, &lane, &lease), -1);
+	assert_int_equal(seek_dare(&q[2].s, &w.now, &lane, &lease), 0);
+	assert_int_equal(lane, 0);
+	assert_int_equal(seek_dare(&q[2].s, &w.now, &lane, &lease), -1);
+	release(q, 3);
+	world_end(&w);
+}
+
+/* What a provider says of itself holds, for the only lane too. */
+static void
+given_word(void **state)
+{
+	static const enum quota_reason words[] = { QUOTA_RATE_MINUTE,
+	    QUOTA_CAPACITY, QUOTA_BAD_KEY, QUOTA_MODEL_GONE };
+	struct request q;
+	struct world w;
+	size_t i;
+
+	(void)state;
+	world(&w, "model p/m { }\n");
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		ledger_bar(w.l[0], &w.now, 0, LEDGER_LANE, &(struct quota_ban){
+		    words[i], w.now.wall + 9000, false });
+		come(&w, &q, 1, 0);
+		assert_int_equal(q.state, -1);
+		seek_release(&q.s);
+		go(&w, 9000);
+	}
+	world_end(&w);
+}
+
 /* The first numbers after 1, by hand from the three shifts. */
 static void
 test_chance(void **state)
@@ -546,6 +668,9 @@ main(void)
 		cmocka_unit_test(full_table),
 		cmocka_unit_test(once_each),
 		cmocka_unit_test(one_turn),
+		cmocka_unit_test(only_lane),
+		cmocka_unit_test(last_resort),
+		cmocka_unit_test(given_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,8 +230,10 @@ tells_what_is_shut(void **state)
 
 	(void)state;
 	begin(&f);
-	ledger_bar(f.l, &f.now, 0, LEDGER_LANE, QUOTA_RATE_DAY, T0 + 61000);
-	ledger_bar(f.l, &f.now, 2, LEDGER_KEY, QUOTA_BAD_KEY, INT64_MAX);
+	ledger_bar(f.l, &f.now, 0, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_RATE_DAY, T0 + 61000, false });
+	ledger_bar(f.l, &f.now, 2, LEDGER_KEY,
+	    &(struct quota_ban){ QUOTA_BAD_KEY, INT64_MAX, false });
 	look(&f, 100, 0);
 	says(&f, "1 of 3 lanes open");
 	says(&f, "rate_day 1 min 1 s\n");
