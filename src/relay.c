@@ -334,6 +334,14 @@ on_step(struct loop_task *t)
 
 /* ---- the clocks ---- */
 
+/* Whether silence is filled with comments: not behind [DONE]. */
+static bool
+beats(const struct relay *r)
+{
+	return r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
+	    r->call.tail == 0;
+}
+
 static void
 clock_set(void *arg)
 {
@@ -345,8 +353,7 @@ clock_set(void *arg)
 	else if (call_live(&r->call))
 		due = call_due(&r->call);
 	beat = r->told + r->rs->cfg->heartbeat_ms;
-	if (r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
-	    !r->answer.full && beat < due)
+	if (beats(r) && !r->answer.full && beat < due)
 		due = beat;
 	if (due == INT64_MAX)
 		loop_timer_cancel(r->rs->loop, &r->timer);
@@ -384,8 +391,7 @@ on_clock(struct loop_timer *t)
 		call_late(&r->call);
 		return;
 	}
-	if (r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
-	    now >= r->told + r->rs->cfg->heartbeat_ms) {
+	if (beats(r) && now >= r->told + r->rs->cfg->heartbeat_ms) {
 		r->told = now;
 		/* Not into the middle of an event. */
 		if (!r->call.reply.part)

@@ -182,6 +182,17 @@ leaves_at_once()
 	[[ $output == 'w1 w2 ' ]]
 }
 
+# The provider keeps the connection open for a while after its end.
+@test "heartbeat: none behind [DONE]" {
+	config_plain 'heartbeat = 50ms'
+	lighttpd_start fcgi
+	mock_script m1 tokens=2,silence=done
+	stream_open m1
+	stream_wait
+	[[ $(tail -n 2 "$DIR/stream.out") == 'data: [DONE]' ]] ||
+	    fail "$(tail -n 4 "$DIR/stream.out")"
+}
+
 # -- A client that does not read ----------------------------------------------
 
 worker_pid()
