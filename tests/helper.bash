@@ -13,8 +13,11 @@
 #
 # shellcheck shell=bash
 
-load '/usr/lib/bats/bats-support/load'
-load '/usr/lib/bats/bats-assert/load'
+# Their load.bash starts a dirname for each file, for each test.
+for ASSERT in /usr/lib/bats/bats-{support,assert}/src/*.bash; do
+	# shellcheck disable=SC1090
+	source "$ASSERT"
+done
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Absolute: lighttpd starts it from another folder.
