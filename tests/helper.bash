@@ -415,7 +415,7 @@ stream_open()
 	shift
 	(($#)) && shift
 	: >"$DIR/$name.out"
-	spawn "$name" curl -sSN -m 60 -X POST \
+	spawn "$name" curl -sSN -m 300 -X POST \
 	    -H 'Content-Type: application/json' --data-binary "$body" "$@" \
 	    "${ASK_URL:-$URL}${ASK_PATH:-/v1/chat/completions}"
 	# How it ends is the test's affair, so it is not among the pids.
@@ -448,7 +448,7 @@ stream_wait()
 
 	pid=$(<"$DIR/${STREAM:-stream}.stream")
 	status=0
-	until_true 60 gone "$pid"
+	until_true 300 gone "$pid"
 	wait "$pid" || status=$?
 	rm "$DIR/${STREAM:-stream}.stream"
 	output=$(<"$DIR/${STREAM:-stream}.out")
