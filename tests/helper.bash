@@ -32,7 +32,7 @@ source "$ROOT/tests/web.bash"
 # Short, because a unix socket's path ends at 107 bytes.
 setup_dir()
 {
-	DIR=$(mktemp -d /tmp/rv.XXXXXX) || return 1
+	DIR=$(mktemp -d "${TMPDIR:-/tmp}/rv.XXXXXX") || return 1
 	mkdir "$DIR/tmp"
 	: >"$DIR/pids"
 	export DIR

@@ -290,7 +290,9 @@ mount_apache_suexec()
 	((EUID == 0)) || skip "suexec needs root: NOT TESTED here"
 	[[ -x /usr/lib/apache2/suexec ]] || fail 'no suexec: make deps'
 	mkdir -p /var/www /var/log/apache2
-	HOME_DIR=$(mktemp -d /var/www/rv.XXXXXX)
+	# run.sh knows it by the name of its folder.
+	HOME_DIR=${TMPDIR:-rv}
+	HOME_DIR=$(mktemp -d "/var/www/${HOME_DIR##*/}.XXXXXX")
 	chmod 755 "$HOME_DIR"
 	SITE=$HOME_DIR/public_html
 	site

@@ -1,14 +1,41 @@
 #!/bin/sh
-# All tests, cheapest first. Every part prints TAP; the last line counts.
-# A part that ends without its plan, or whose build fails, counts as a failure.
+# All tests: first what computes, one after the other, then what mostly waits,
+# several at a time. Every part prints TAP; the last line counts. A part that
+# ends without its plan, or whose build fails, counts as a failure.
 set -u
 cd "$(dirname "$0")/.."
 : "${MAKE:=make}"
 san=address,undefined
 jobs=-j$(nproc)
-all=$(mktemp)
-later=$(mktemp)
-trap 'rm -f "$all" "$later"' EXIT
+# A test waits for most of its time: for a server, a minute's end, a beat.
+lanes=${LANES:-$(($(nproc) * 3))}
+
+# All temporary files and folders are in this one, of www-data's servers too.
+run=$(mktemp -d /tmp/rv.XXXXXX) || exit 2
+chmod 1777 "$run"
+export TMPDIR="$run"
+all=$run/all
+mkdir "$run/told"
+
+# Whoever has our folder in its environment was started by us. There is nobody
+# when all went well, and nobody must be left of a run that is interrupted. What
+# suexec is to run cannot lie in our folder; its name begins like ours.
+leave()
+{
+	unset TMPDIR
+	for try in 1 2 3 4 5 6 7 8 9; do
+		pids=$(grep -lsF "${run##*/}" /proc/[0-9]*/environ |
+		    cut -d / -f 3)
+		[ -n "$pids" ] || break
+		kill -KILL $pids 2>/dev/null
+		sleep 0.1
+	done
+	rm -rf "$run" "/var/www/${run##*/}".*
+}
+trap leave EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # part NAME COMMAND...: its TAP goes to the screen and to the count.
 part()
@@ -39,11 +66,16 @@ check()
 	fi
 }
 
-# told FILE: what a part that ran in the background left, and its status.
-told()
+# later NAME COMMAND: to be run in a lane; told by told, under its part.
+later()
 {
-	sed '$d' "$1"
-	return "$(tail -n 1 "$1" | sed 's/^status //')"
+	printf '%s\n' "$*" >>"$run/jobs"
+}
+
+# ends NAME...: part's command for what runs in lanes.
+ends()
+{
+	sh tests/lane.sh told "$run/told" "$@"
 }
 
 units()
@@ -80,25 +112,35 @@ behind=$(ls tests/fuzz/f_*.c | sed 's,.*/f_\(.*\)\.c,\1,' |
 part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-30}" 0 $gates
 part 'fuzzing what is behind' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-10}" 0 \
     $behind
-part 'the fault matrix' node tests/matrix/run.mjs
-# Meanwhile: the two next parts are mostly waiting.
-{ bats --tap tests/pack; echo "status $?"; } >"$later" 2>&1 &
-part 'the JavaScript SDKs' sh tests/sdk/run.sh
-part 'the page, in a browser' sh tests/browser/run.sh
-wait
-part 'packages' told "$later"
-# Both at once: each test has ports, files and processes of its own. CGI starts
+
+# In lanes: each test has ports, files and processes of its own. CGI starts
 # slowly under the sanitizers, so they have fewer rounds; and they have nothing
 # to say of web servers' files, of documents, of the mock and of the bench.
-{
-	RELEVO=$PWD/build/san/relevo RELEVO_ROUNDS=200 RELEVO_STREAMS=300 \
-	    bats --tap $(ls tests/*.bats |
-	    grep -vE '/(60-mounts|90-docs|bench|mock)\.bats$')
-	echo "status $?"
-} >"$later" 2>&1 &
-part 'end to end' bats --tap tests
-wait
-part 'end to end (sanitizers)' told "$later"
+sanitized="RELEVO='$PWD/build/san/relevo' RELEVO_ROUNDS=200 RELEVO_STREAMS=300"
+files=$(cd tests && ls *.bats)
+fewer=$(echo "$files" | grep -vE '^(60-mounts|90-docs|bench|mock)\.bats$')
+# The longest first, or the other lanes would wait for one in the end.
+longest='60-mounts 45-waiting 70-engine 77-linger 90-docs 10-routes mock'
+# Not by two at once.
+sh conf/vendor.sh
+later packages bats --tap tests/pack
+later browser sh tests/browser/run.sh
+later matrix node tests/matrix/run.mjs
+later sdk sh tests/sdk/run.sh
+for t in $({ printf '%s.bats\n' $longest; echo "$files"; } |
+    awk '!seen[$0]++'); do
+	later "$t" bats --tap "tests/$t"
+	echo "$fewer" | grep -qxF "$t" &&
+	    later "sanitized-$t" "$sanitized" bats --tap "tests/$t"
+done
+sh tests/lane.sh run "$lanes" "$run/told" <"$run/jobs" &
+echo $! >"$run/told/lanes"
+part 'the fault matrix' ends matrix
+part 'the JavaScript SDKs' ends sdk
+part 'the page, in a browser' ends browser
+part 'packages' ends packages
+part 'end to end' ends $files
+part 'end to end (sanitizers)' ends $(printf 'sanitized-%s\n' $fewer)
 
 check 'no key and no token in what all of that printed' \
     sh tests/canary.sh "$all"
