@@ -189,7 +189,8 @@ settle(struct relay *r, enum lesson is, bool counted, bool free_of_charge)
 		end.prompt = r->call.reply.prompt;
 		end.completion = r->call.reply.completion;
 		end.raw = r->ask.chat.prompt;
-	} else if (r->call.good && r->call.reply.bytes > 0) {
+	} else if (r->call.good && (r->call.reply.bytes > 0 ||
+	    r->call.reply.fault.code == FAULT_UPSTREAM_EMPTY)) {
 		end.prompt = ledger_estimate(r->rs->ledger, r->lane,
 		    r->ask.chat.prompt);
 		end.completion = reply_estimate(&r->call.reply);
@@ -501,6 +502,16 @@ bar(struct relay *r, const struct provider_verdict *v)
 	seek_barred(&r->seek, &now, r->lane, &ban);
 }
 
+/* Whether the provider has counted an attempt that came to nothing: one that
+ * it began to answer, yes. */
+static bool
+was_counted(const struct relay *r, enum fault_code net)
+{
+	return provider_of(r)->counts_failures || (r->call.good &&
+	    (net == FAULT_UPSTREAM_EMPTY || net == FAULT_UPSTREAM_CUT ||
+	    net == FAULT_UPSTREAM_TIMEOUT));
+}
+
 /* The attempt came to nothing, in whatever way. Before content the next lane
  * is tried in silence; after it the client is told. */
 static void
@@ -546,7 +557,7 @@ on_failed(void *arg, const struct provider_answer *a)
 	}
 	answer_trail(&r->answer, provider_of(r)->name, word);
 	settle(r, v.breaker ? BAD : a->net == FAULT_INTERNAL ? UNKNOWN : GOOD,
-	    provider_of(r)->counts_failures,
+	    was_counted(r, a->net),
 	    a->net != FAULT_UPSTREAM_TIMEOUT && a->net != FAULT_UPSTREAM_CUT);
 	call_drop(&r->call);
 	r->again = false;

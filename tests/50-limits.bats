@@ -142,6 +142,48 @@ answers()
 	[[ $http_code == 200 ]]
 }
 
+@test "rpd: an answer without content has used up a request" {
+	config_one 'rpd = 2'
+	lighttpd_start fcgi
+	mock_script m1 empty
+	ask m1 'stream: true'
+	http_status 502
+	req GET /usage
+	json '.usage[0].localStats | .requests == 1 and .tokens > 0 and
+	    .tokens < 100'
+	ask m1 'stream: true'
+	http_status 502
+	ask m1
+	http_status 429
+	reached 2
+}
+
+@test "rpd: what breaks off before content has used up a request" {
+	config_one 'rpd = 1'
+	lighttpd_start fcgi
+	mock_script m1 fin=0
+	ask m1 'stream: true'
+	http_status 502
+	ask m1
+	http_status 429
+	reached 1
+}
+
+@test "rpd: what the provider refused has not" {
+	config_one 'rpd = 1'
+	lighttpd_start fcgi
+	mock_script m1 status=400 2
+	ask m1
+	http_status 400
+	ask m1
+	http_status 400
+	ask m1
+	http_status 200
+	ask m1
+	http_status 429
+	reached 3
+}
+
 @test "concurrency: what a killed worker held comes back" {
 	STDERR_ALLOW=worker_died
 	config_one 'concurrency = 1'
