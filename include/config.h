@@ -77,7 +77,7 @@ struct config_provider {
 	struct config_limits limits;	/* the account: all models together */
 	struct config_limits key_limits; /* each key */
 	enum config_day day;
-	bool	 counts_failures;	/* failed attempts use up requests */
+	bool	 counts_failures;	/* refused ones use up requests */
 	bool	 demo;			/* the built-in provider */
 	bool	 disabled;		/* enabled = no */
 	bool	 http2;
