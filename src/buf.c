@@ -32,8 +32,9 @@ buf_clear(struct buf *b)
 }
 
 /* Make cap larger than len + n: the byte over is the NUL of buf_str, which
- * therefore never allocates. cap is taken exactly, or doubled if that is
- * more, but never passes what max can use. */
+ * therefore never allocates. cap is taken exactly; or doubled, or if that is
+ * not enough an eighth more, for after a large piece mostly a little follows.
+ * It never passes what max can use. */
 static int
 grow(struct buf *b, size_t n, bool exact)
 {
@@ -51,6 +52,8 @@ grow(struct buf *b, size_t n, bool exact)
 			cap = BUF_FIRST;
 		if (cap < b->cap || cap - b->cap < b->cap)
 			cap = b->cap <= b->max / 2 ? b->cap * 2 : b->max + 1;
+		else if (b->cap > 0 && cap <= b->max - cap / 8)
+			cap += cap / 8;
 		if (cap > b->max + 1)
 			cap = b->max + 1;
 	}

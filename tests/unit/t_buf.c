@@ -128,6 +128,24 @@ reserve_is_one_allocation(void **state)
 }
 
 static void
+a_large_piece_leaves_room_for_a_little(void **state)
+{
+	static const char large[40000];
+	struct buf b;
+	size_t cap;
+
+	(void)state;
+	buf_init(&b, 1000000);
+	assert_int_equal(buf_puts(&b, "head"), 0);
+	assert_int_equal(buf_put(&b, large, sizeof(large)), 0);
+	cap = b.cap;
+	assert_true(cap < 50000);
+	assert_int_equal(buf_put(&b, large, 1000), 0);
+	assert_int_equal(b.cap, cap);
+	buf_release(&b);
+}
+
+static void
 growth_stays_below_the_maximum(void **state)
 {
 	struct buf b;
@@ -214,6 +232,7 @@ main(void)
 		cmocka_unit_test(sizes_do_not_wrap),
 		cmocka_unit_test(prints_what_does_not_fit_at_first),
 		cmocka_unit_test(reserve_is_one_allocation),
+		cmocka_unit_test(a_large_piece_leaves_room_for_a_little),
 		cmocka_unit_test(growth_stays_below_the_maximum),
 		cmocka_unit_test(drops_from_the_front),
 		cmocka_unit_test(holds_nul_bytes),
