@@ -533,42 +533,6 @@ fetch_resume(struct fetch *f)
 	leave(fr);
 }
 
-static enum fetch_result
-result_of(CURLcode code, const struct fetch *f)
-{
-	switch (code) {
-	case CURLE_OK:
-		/* A head that breaks off is well for libcurl (7.88). */
-		return f->headed ? FETCH_OK : FETCH_CUT;
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_PROXY:
-		return FETCH_REFUSED;
-	case CURLE_OPERATION_TIMEDOUT:
-		return f->headed ? FETCH_CUT : FETCH_TIMEOUT;
-	case CURLE_OUT_OF_MEMORY:
-		/* It says so as well of a header line above its own
-		 * CURL_MAX_HTTP_HEADER, which is the upstream's fault. */
-		return f->head.len > 0 && !f->headed ? FETCH_MALFORMED :
-		    FETCH_MEMORY;
-	case CURLE_WRITE_ERROR:		/* our own refusal of a head */
-		return f->head.starved ? FETCH_MEMORY : FETCH_MALFORMED;
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_BAD_CONTENT_ENCODING:
-		return FETCH_MALFORMED;
-	default:
-		return FETCH_CUT;
-	}
-}
-
 /* Finished calls tell their end; cancelled ones just go. */
 static void
 reap(struct fetcher *fr)
@@ -591,7 +555,7 @@ reap(struct fetcher *fr)
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &f);
-		result = result_of(code, f);
+		result = fetch_judge(code, &f->head, f->headed);
 		if (result == FETCH_REFUSED && f->starved)
 			result = FETCH_MEMORY;
 		if (code == CURLE_OK)
