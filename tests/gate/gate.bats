@@ -182,12 +182,12 @@ within()
 	within $((205000 * 105 / 100)) "instructions for a chat"
 }
 
-@test "gate: a stream of 200 chunks is at most 450,000 instructions" {
+@test "gate: a stream of 200 chunks is at most 382,000 instructions" {
 	gate_config
 	mock_script m1 tokens=200
 	gate_body 2000 'stream: true'
 	gate_instructions 100
-	within $((450000 * 105 / 100)) "instructions for a stream"
+	within $((382000 * 105 / 100)) "instructions for a stream"
 }
 
 rss()
