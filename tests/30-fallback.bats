@@ -55,9 +55,8 @@ falls_back()
 	config_two
 	lighttpd_start fcgi
 	falls_back 500 status=500
-	until_true 5 grep -q '"event":"request"' "$DIR/relevo.err"
-	grep '"event":"request"' "$DIR/relevo.err" | jq -e '.status == 200 and
-	    .attempts == "bad:500,ok:ok" and (has("code") | not)'
+	logged '.status == 200 and .attempts == "bad:500,ok:ok" and
+	    (has("code") | not)'
 }
 
 # -- Who is tried -------------------------------------------------------------
@@ -300,9 +299,7 @@ cut_text()
 	config_after
 	lighttpd_start fcgi
 	told upstream_cut cut=2
-	until_true 5 grep -q upstream_cut "$DIR/relevo.err"
-	grep '"event":"request"' "$DIR/relevo.err" | jq -e \
-	    '.code == "upstream_cut" and .tokens_out > 0 and .status == 200'
+	logged '.code == "upstream_cut" and .tokens_out > 0 and .status == 200'
 	req GET /usage
 	json '.usage[0].localStats | .failures == 1 and .requests == 1 and
 	    .tokens > 0 and .inFlight == 0'

@@ -23,20 +23,6 @@ config_plain()
 	'"${2:-}" | config_write "${1:-}"
 }
 
-# logged EXPR: a request's line of the log for which EXPR is true, at once or
-# soon.
-logged()
-{
-	until_true 5 logged_now "$1" || fail "no log line with $1:
-$(cat "$DIR/relevo.err")"
-}
-
-logged_now()
-{
-	grep '"event":"request"' "$DIR/relevo.err" |
-	    jq -se "any(.[]; $1)" >/dev/null
-}
-
 # -- The client leaves --------------------------------------------------------
 
 leaves_in_the_middle()

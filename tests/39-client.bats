@@ -19,19 +19,6 @@ config_one()
 	config_mock p1 m1 | config_write "${1:-}"
 }
 
-# logged EXPR: a request's line of the log for which EXPR is true, soon.
-logged()
-{
-	until_true 5 logged_now "$1" || fail "no log line with $1:
-$(cat "$DIR/relevo.err")"
-}
-
-logged_now()
-{
-	grep '"event":"request"' "$DIR/relevo.err" |
-	    jq -se "any(.[]; $1)" >/dev/null
-}
-
 # raw HOW: a question to m1, and HOW its client goes on: `half` shuts its
 # side, `reset` resets the connection once text came. What it read is in
 # $DIR/raw.out.

@@ -497,6 +497,20 @@ refused()
 	    --argjson param "${3:+\"}${3:-null}${3:+\"}"
 }
 
+# logged EXPR: a request's line of the log for which EXPR is true, at once or
+# soon.
+logged()
+{
+	until_true 5 logged_now "$1" || fail "no log line with $1:
+$(cat "$DIR/relevo.err")"
+}
+
+logged_now()
+{
+	grep '"event":"request"' "$DIR/relevo.err" |
+	    jq -se "any(.[]; $1)" >/dev/null
+}
+
 # events [FILE]: the events of a stream ($DIR/body), one JSON text a line,
 # without [DONE].
 events()

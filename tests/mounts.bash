@@ -328,11 +328,7 @@ nginx_site_write()
 	  include /etc/nginx/mime.types;
 	  access_log off;
 	  fastcgi_read_timeout 2s;
-	  client_body_temp_path $DIR/tmp/body;
-	  fastcgi_temp_path $DIR/tmp/fastcgi;
-	  proxy_temp_path $DIR/tmp/proxy;
-	  uwsgi_temp_path $DIR/tmp/uwsgi;
-	  scgi_temp_path $DIR/tmp/scgi;
+	  $(nginx_temp)
 	  include $DIR/nginx.conf;
 	}
 	END

@@ -175,6 +175,17 @@ fcgi_child()
 	RELEVO_PID=$(pgrep -o -P "$WEB_PID")
 }
 
+# What nginx keeps in files, in $DIR.
+nginx_temp()
+{
+	local kind
+
+	echo "client_body_temp_path $DIR/tmp/body;"
+	for kind in fastcgi proxy uwsgi scgi; do
+		echo "${kind}_temp_path $DIR/tmp/$kind;"
+	done
+}
+
 nginx_write()
 {
 	local user='' keep='' conn=''
@@ -194,11 +205,7 @@ nginx_write()
 	http {
 	  include /etc/nginx/mime.types;
 	  access_log off;
-	  client_body_temp_path $DIR/tmp/body;
-	  fastcgi_temp_path $DIR/tmp/fastcgi;
-	  proxy_temp_path $DIR/tmp/proxy;
-	  uwsgi_temp_path $DIR/tmp/uwsgi;
-	  scgi_temp_path $DIR/tmp/scgi;
+	  $(nginx_temp)
 	  upstream relevo { server unix:$DIR/relevo.sock; $keep }
 	  map \$http_accept \$relevo_root {
 	    default 1;

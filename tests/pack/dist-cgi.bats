@@ -119,11 +119,7 @@ tls_write()
 	events { }
 	http {
 	  access_log off;
-	  client_body_temp_path $DIR/tmp/body;
-	  fastcgi_temp_path $DIR/tmp/fastcgi;
-	  proxy_temp_path $DIR/tmp/proxy;
-	  uwsgi_temp_path $DIR/tmp/uwsgi;
-	  scgi_temp_path $DIR/tmp/scgi;
+	  $(nginx_temp)
 	  server {
 	    listen 127.0.0.1:$PORT ssl http2;
 	    ssl_certificate $DIR/tls.pem;

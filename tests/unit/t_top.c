@@ -129,13 +129,8 @@ struct fixture {
 static void
 begin(struct fixture *f)
 {
-	char state[200];
-
 	loaded_text(&f->at, text);
 	assert_non_null(f->at.c);
-	snprintf(state, sizeof(state), "%s/state", f->at.dir);
-	free(f->at.c->state);
-	f->at.c->state = strdup(state);
 	f->now = (struct text_time){ T0, 1000000 };
 	f->l = ledger_open(f->at.c, &f->now);
 	assert_non_null(f->l);
