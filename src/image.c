@@ -485,6 +485,8 @@ image_grow(struct image *im, size_t size)
 		return -1;
 	im->base = p;
 	im->len = IMAGE_DATA + size;
+	/* Zeros of a growing that was cut, but more after a damage. */
+	memset(p + IMAGE_DATA + im->size, 0, size - im->size);
 	im->size = size;
 	put(&image_live(im)->size, size);
 	return 0;

@@ -580,6 +580,24 @@ grows_under_another(void **state)
 	map_close(m);
 }
 
+/* What lies behind a size that was damaged is not believed. */
+static void
+grows_by_zeros(void **state)
+{
+	struct map *m = ready();
+
+	(void)state;
+	put(m, 800, 42);
+	image_store(&m->im, &live(m)->size, 64);
+	map_close(m);
+	m = open_as(1, false);
+	assert_int_equal(64, map_size(m));
+	assert_int_equal(0, map_grow(m, 4096));
+	assert_int_equal(0, value(m, 800));
+	map_end(m);
+	map_close(m);
+}
+
 /* As on NFS: the same promises by pread and pwrite. */
 static void
 by_copy(void **state)
@@ -713,7 +731,8 @@ main(void)
 		T(one_of_many_makes_it), T(workers_are_known_by_their_locks),
 		T(all_numbers_taken), T(after_a_reboot),
 		T(inherits_after_damage_only), T(truncated_under_us),
-		T(replaced_or_deleted), T(grows_under_another), T(by_copy),
+		T(replaced_or_deleted), T(grows_under_another),
+		T(grows_by_zeros), T(by_copy),
 		T(looked_at_only),
 		T(peeks), T(a_record_that_is_damaged), T(a_lock_that_is_held),
 	};
