@@ -1,9 +1,9 @@
 /* config: the constant struct that everything else reads.
  *
- * config_load reads the file (libconfuse's block syntax) and `.env` beside it
- * once, checks every meaning, and gives a struct that never changes; a reload
- * is a new process with a new struct. Load may block on files; nothing else
- * here does. */
+ * config_load reads the file (libconfuse's block syntax), `.env` beside it and
+ * the service manager's credentials once, checks every meaning, and gives a
+ * struct that never changes; a reload is a new process with a new struct. Load
+ * may block on files; nothing else here does. */
 #ifndef CONFIG_H
 #define CONFIG_H
 
@@ -70,7 +70,7 @@ struct config_provider {
 	char	*title;			/* "Groq" */
 	char	*url;			/* no slash at its end; "": demo */
 	struct config_key *keys;
-	size_t	 nkeys;			/* 0: off, why says which variable */
+	size_t	 nkeys;			/* 0: off */
 	char	*off;			/* why it is off, NULL when it is on */
 	char	*needs;			/* off for want of this variable of
 					 * the environment, or NULL */
@@ -175,19 +175,21 @@ struct config {
 	struct config_alias **index;	/* all aliases by name: config_find */
 };
 
-/* Read path and what it includes, `.env` beside it first (the environment
- * wins over it). NULL when anything is wrong: errors then holds one line for
- * each error, "file:line: what is wrong" (line 0: the file itself). Warnings
- * (a provider without a key is none) are appended to warnings, if not NULL,
- * also when it loads. The caller frees by config_free. Every key is made
- * known to log_secret; tokens are not in the file, only their hashes.
+/* Read path and what it includes; before it the credentials (env_folder) and
+ * `.env` beside it: the environment wins over both, a credential over `.env`.
+ * NULL when anything is wrong: errors then holds one line for each error,
+ * "file:line: what is wrong" (line 0: the file itself). Warnings (a provider
+ * without a key is none) are appended to warnings, if not NULL, also when it
+ * loads. The caller frees by config_free. Every key is made known to
+ * log_secret; tokens are not in the file, only their hashes.
  *
  * With no provider on, and with `provider demo { }`, the built-in provider
  * "demo" is there with its models echo and tortoise; without any other lane
  * the aliases of the file that would be empty lead to it.
  *
  * A file that holds a secret as such (a key, a header that is a credential, a
- * proxy's password; ${NAME} is none) must be closed to others as file_exposed() says; `.env` always. */
+ * proxy's password; ${NAME} is none) must be closed to others as file_exposed()
+ * says; `.env` always. */
 struct config *config_load(const char *path, struct buf *errors,
     struct buf *warnings);
 void	config_free(struct config *c);	/* takes NULL */

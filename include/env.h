@@ -1,4 +1,6 @@
-/* env: the `.env` file: NAME=value lines into the environment.
+/* env: keys into the environment, from `.env` and from credentials.
+ *
+ * `.env` has lines NAME=value:
  *
  *	# comment
  *	export GROQ_API_KEY=gsk_...	# the word export may stand there

@@ -140,8 +140,8 @@ log_redact(char *p, size_t n)
 	}
 }
 
-/* A comma and the name: never by printf, which was four
- * fifths of what a line costs. */
+/* A comma and the name: never by printf, which was four fifths of what a line
+ * costs. */
 static void
 name_put(const char *name)
 {
