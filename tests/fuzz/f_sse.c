@@ -1,10 +1,12 @@
 /* Event streams: any cut of the bytes gives the events of the whole, and the
- * same refusal, or the same bytes in parts. The first bytes say where to cut. */
+ * same refusal, or the same bytes in parts. The first bytes say where to
+ * cut. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
+#include "share.h"
 #include "sse.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -71,10 +73,12 @@ run(const uint8_t *p, size_t n, const uint8_t *cuts, size_t count,
 	return result;
 }
 
+/* Byte by byte costs as much for each as a piece: a fourth of the inputs. */
 static void
 check(const uint8_t *data, size_t n, size_t count, bool parts)
 {
 	static const uint8_t one = 1;
+	bool single = share(data, n, 4);
 	struct buf want, got;
 	bool pending, same;
 	int result;
@@ -88,11 +92,13 @@ check(const uint8_t *data, size_t n, size_t count, bool parts)
 	    memcmp(want.data, got.data, want.len) == 0));
 	must(result != 0 || same == pending);
 	buf_clear(&got);
-	must(run(data + count, n - count, &one, 1, parts, &got, &same) ==
-	    result);
-	must(want.len == got.len && (want.len == 0 ||
-	    memcmp(want.data, got.data, want.len) == 0));
-	must(result != 0 || same == pending);
+	if (single) {
+		must(run(data + count, n - count, &one, 1, parts, &got,
+		    &same) == result);
+		must(want.len == got.len && (want.len == 0 ||
+		    memcmp(want.data, got.data, want.len) == 0));
+		must(result != 0 || same == pending);
+	}
 	buf_release(&want);
 	buf_release(&got);
 }
