@@ -4,7 +4,7 @@
  * The first byte says how: 0 patches of a sound file (offset, 4 bytes; length,
  * 1; bytes), 1 any bytes as the file, 2 a sound file of that length (4 bytes),
  * 3 patches of a checkpoint, as after a power cut. 4 and more: patches while it
- * is in use. */
+ * is in use. What people and programs are shown of it keeps its form. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -16,8 +16,13 @@
 
 #include "buf.h"
 #include "config.h"
+#include "json.h"
 #include "ledger.h"
+#include "metrics.h"
+#include "report.h"
+#include "share.h"
 #include "text.h"
+#include "top.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -140,9 +145,46 @@ begin(int64_t ms)
 	return l;
 }
 
+/* Lines without control bytes, each with its end. */
+static void
+check_lines(const struct buf *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->len; i++)
+		must((unsigned char)b->data[i] >= 0x20 || b->data[i] == '\n');
+	must(b->len > 0 && b->data[b->len - 1] == '\n');
+}
+
+/* /usage, /models, /metrics and top: all that reads the file to show it. */
+static void
+show(struct ledger *l, const struct text_time *t)
+{
+	static const struct top_size size = { 80, 24 };
+	struct report r = { .cfg = cfg, .ledger = l, .now = t,
+	    .history = true };
+	const char *why;
+	struct buf b;
+	size_t at;
+
+	buf_init(&b, 64 << 20);
+	must(report_usage(&r, &b) == 0);
+	must(json_check(b.data, b.len, &at, &why) == 0);
+	buf_clear(&b);
+	must(report_models(&r, &b) == 0);
+	must(json_check(b.data, b.len, &at, &why) == 0);
+	buf_clear(&b);
+	must(metrics_put(cfg, l, t, &b) == 0);
+	check_lines(&b);
+	buf_clear(&b);
+	must(top_frame(cfg, l, t, &size, &b) == 0);
+	check_lines(&b);
+	buf_release(&b);
+}
+
 /* One who only looks, at the file as it lies there. */
 static void
-look(int64_t ms)
+look(int64_t ms, bool all)
 {
 	struct text_time t = at(ms);
 	struct ledger *l = ledger_snapshot(cfg, &t);
@@ -162,6 +204,8 @@ look(int64_t ms)
 		ledger_report(l, &t, LEDGER_K_KEY, i, &counts, rows);
 		ledger_view(l, &t, &i, 1, 0, 100, &view);
 	}
+	if (all)
+		show(l, &t);
 	ledger_close(l);
 }
 
@@ -271,12 +315,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		b.len = len % b.len;
 	}
 	put(how == 3 ? "state.0" : "state", b.data, b.len);
-	look(6000);
+	look(6000, share(data, n, 4));
 	l = begin(6000);
 	if (how > 3) {
 		patch(&b, data, n);
 		write_over(&b);
-		look(6000);
+		look(6000, false);
 	}
 	/* Nothing was changed, or none of it believed: all is in order. */
 	verify(l, 6000, how == 1 || how == 2 || n <= 5);
