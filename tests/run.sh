@@ -106,12 +106,8 @@ check 'the simulated day builds' $MAKE $jobs build/sim/day
 check 'a simulated day: no late 429, nothing left unused' build/sim/day
 check 'the fuzz targets build' $MAKE $jobs fuzz-build
 # The gates of what comes from outside have more time than what is behind them.
-gates='json sse chat reply http fcgi config'
-behind=$(ls tests/fuzz/f_*.c | sed 's,.*/f_\(.*\)\.c,\1,' |
-    grep -vxF "$(printf '%s\n' $gates)")
-part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-30}" 0 $gates
-part 'fuzzing what is behind' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-10}" 0 \
-    $behind
+part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-25}" 0 gates
+part 'fuzzing what is behind' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-9}" 0 behind
 
 # In lanes: each test has ports, files and processes of its own. CGI starts
 # slowly under the sanitizers, so they have fewer rounds; and they have nothing

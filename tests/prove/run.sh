@@ -1,8 +1,10 @@
 #!/bin/sh
 # `make prove`: the long proofs one after the other, and at the end a table of
-# what each one said. PROVE_FUZZ is the most seconds that a fuzz target has for
-# its 10 million runs; the table says how many it made. Status 1 if a proof
-# failed; the whole output is kept in build/prove/log.
+# what each one said. The fuzz targets of what comes from outside make 10
+# million runs each, in PROVE_FUZZ seconds at most; those behind them, which do
+# a whole chat or read a whole file in each run, as many as they can in
+# PROVE_BEHIND seconds; the table says how many. Status 1 if a proof failed; the
+# whole output is kept in build/prove/log.
 set -u
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
@@ -45,7 +47,10 @@ LINES_MOST=40 proof 'streams, a million requests, a day' \
     's/^ok [0-9]* soak: //p' bats --tap tests/prove/soak.bats
 proof 'the time of a refusal' '$p' "$build/prove/timing"
 LINES_MOST=40 proof 'fuzzing' 's/^ok [0-9]* - //p' \
-    env BUILD="$build" sh tests/fuzz/run.sh "${PROVE_FUZZ:-300}" 10000000
+    env BUILD="$build" sh tests/fuzz/run.sh "${PROVE_FUZZ:-1800}" 10000000 \
+    gates
+LINES_MOST=40 proof 'fuzzing what is behind' 's/^ok [0-9]* - //p' \
+    env BUILD="$build" sh tests/fuzz/run.sh "${PROVE_BEHIND:-30}" 0 behind
 
 echo
 echo "$(date -u +%F), $(nproc) processors," \
