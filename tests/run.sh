@@ -43,7 +43,8 @@ part()
 	name=$1
 	shift
 	echo "# $name"
-	{ "$@" 2>&1; echo "status $?"; } | tee -a "$all" | grep -v '^status '
+	{ "$@" 2>&1; echo "status $?"; } | tee -a "$all" |
+	    grep --line-buffered -v '^status '
 	if [ "$(tail -n 1 "$all")" != 'status 0' ]; then
 		# A failing test has counted itself; a broken part has not.
 		grep -q '^not ok' "$all" ||
