@@ -403,7 +403,7 @@ header=x-ratelimit-remaining-requests:1,header=x-ratelimit-reset-requests:5h"
 	volley 9 m1
 	reached 4
 	grep -q '"event":"state_set_aside"' "$DIR/relevo.err"
-	cmp "$DIR/before" "$DIR"/state.*
+	cmp "$DIR/before" "$DIR"/state.bad-*
 	req GET /health
 	json '.status == "ok"'
 }
