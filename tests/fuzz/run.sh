@@ -52,6 +52,22 @@ both()
 	    "$dir/plain/f_$name" "$left" $((runs - done)) "$@"
 }
 
+# most NAME: the bytes of an input; 0: libFuzzer's 4096, or the longest seed.
+# Several times the bounds that the target sets: an event of 64 bytes (sse), an
+# event of 512 and an object of 1024 (reply); the scanner goes 128 deep (json),
+# and a section with every option has 700 (config). Longer ones repeat.
+most()
+{
+	case $1 in
+	sse)
+		echo 1024 ;;
+	json | reply | config)
+		echo 2048 ;;
+	*)
+		echo 0 ;;
+	esac
+}
+
 # one SECONDS RUNS NAME: a run, and its line of TAP without a number.
 one()
 {
@@ -70,6 +86,7 @@ one()
 	set -- -timeout=10 -rss_limit_mb=2048 -close_fd_mask=3 \
 	    -artifact_prefix="$dir/crash/$name-" -print_final_stats=1
 	[ ! -f "$dict" ] || set -- "$@" -dict="$dict"
+	[ "$(most "$name")" = 0 ] || set -- "$@" -max_len="$(most "$name")"
 	TMPDIR=$tmp/tmp both "$seconds" "$runs" "$@" "$tmp/$name"
 	status=$?
 	cp -R "$tmp/$name" "$dir/work/"
