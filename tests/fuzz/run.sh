@@ -31,10 +31,10 @@ export ASAN_OPTIONS BUILD
 # fuzz PROGRAM SECONDS RUNS OPTION...: one run of libFuzzer; counts it in $done.
 fuzz()
 {
-	program=$1 seconds=$2 runs=$3
+	program=$1 time=$2 most=$3
 	shift 3
-	[ "$runs" -eq 0 ] || set -- -runs="$runs" "$@"
-	"$program" -max_total_time="$seconds" "$@" >>"$log" 2>&1 || return
+	[ "$most" -eq 0 ] || set -- -runs="$most" "$@"
+	"$program" -max_total_time="$time" "$@" >>"$log" 2>&1 || return
 	done=$((done + $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$log" |
 	    tail -n 1)))
 }
@@ -92,7 +92,7 @@ one()
 	cp -R "$tmp/$name" "$dir/work/"
 	rm -rf "$tmp"
 	# A target that takes no input has tested nothing.
-	if [ $status = 0 ] && [ "$done" -gt 10 ]; then
+	if [ "$status" = 0 ] && [ "$done" -gt 10 ]; then
 		echo "ok - fuzz $name: $done runs"
 		return
 	fi
