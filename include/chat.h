@@ -36,6 +36,7 @@ struct chat {
 	int64_t		 output;	/* most output tokens declared; -1 none.
 					 * The larger of max_tokens and
 					 * max_completion_tokens, times n */
+	int		 choices;	/* n; 1 when absent */
 	uint64_t	 thread;	/* same conversation, same number: hash
 					 * of the first user message and what
 					 * stands before it (its length and

@@ -22,6 +22,8 @@ struct chunk_choice {
 	bool		 blank;		/* it is "" */
 	bool		 error;		/* it is "error" (OpenRouter's streaming
 					 * guide, read 2026-11-20) */
+	bool		 spent;		/* it is "length" or "content_filter":
+					 * an answer, even without a word */
 	struct chunk_span delta;	/* the value of delta, or of message */
 	bool		 message;	/* it was called message */
 	bool		 null;		/* delta is null */

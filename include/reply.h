@@ -35,6 +35,8 @@ enum reply_mode {
 struct reply_spec {
 	enum reply_mode	 mode;
 	bool		 want_usage;	/* the client asked for its chunk */
+	int		 choices;	/* how many were asked for (n), 64 at
+					 * most; 0 is 1 */
 	const char	*relevo;	/* JSON object for the member "relevo",
 					 * or NULL; borrowed */
 	size_t		 max_event;	/* bytes of one event */
@@ -50,10 +52,11 @@ struct reply {
 					 * may come between but reply_break */
 	struct buf	 json;		/* a JSON body, while it is collected */
 	bool		 is_json;	/* the upstream sends JSON, no events */
-	bool		 content;	/* text, reasoning or a tool call was
-					 * seen (REPLY_TEXT: text): from here
-					 * on there is no way back */
-	bool		 finished;	/* every choice seen has finished */
+	bool		 content;	/* text, reasoning, a tool call, or an
+					 * end that accounts for none, was seen
+					 * (REPLY_TEXT: text): from here on
+					 * there is no way back */
+	bool		 finished;	/* every choice asked for has finished */
 	bool		 done;		/* whole: the last byte is in out */
 	bool		 failed;	/* fault tells; out got nothing of it */
 	struct fault	 fault;
@@ -91,7 +94,9 @@ void	reply_feed(struct reply *r, const char *p, size_t n, struct buf *out);
  * ([DONE] that the upstream left out, a JSON answer turned into the client's
  * form) and sets done, else sets failed: FAULT_UPSTREAM_EMPTY without content,
  * FAULT_UPSTREAM_CUT without finish_reason. A stream is whole by its
- * finish_reason, clean or not; a JSON answer must end clean. */
+ * finish_reason, clean or not, but for choices asked for that never began: for
+ * these it is cut unless it ends clean or with [DONE]. A JSON answer must end
+ * clean. */
 void	reply_end(struct reply *r, bool clean, struct buf *out);
 
 /* End the event that is half out, if one is, so that another can follow. */
@@ -112,6 +117,11 @@ void	reply_malformed(struct reply *r, const char *why);
 /* A buffer is full: by us (FAULT_INTERNAL) when memory was out, else by a
  * provider that sent more than there may be. */
 void	reply_full(struct reply *r, bool starved, const char *why);
+/* Keep what a chunk tells beside its choices, for the chunk of our own: */
+void	reply_absorb(struct reply *r, const struct chunk *c, const char *p);
+/* The usage, if the client waits for it and the provider did not send it in the
+ * usual place. A guess is not told as a count. */
+void	reply_usage(struct reply *r, struct buf *out);
 void	reply_empty(struct reply *r);
 void	reply_cut(struct reply *r);
 /* By the error p[0..n), which c is what was read of. */

@@ -245,6 +245,7 @@ finish(struct chat_walk *s)
 	    s->max_completion;
 
 	s->c->output = most < 0 ? -1 : most * s->n;
+	s->c->choices = (int)s->n;
 	s->c->prompt = (s->milli + 999) / 1000 + s->images +
 	    T_MESSAGE * (int64_t)s->c->messages + T_REQUEST;
 }

@@ -306,6 +306,7 @@ read_finish(struct walk *w, enum json_token t, size_t at)
 	w->ch.blank = w->j.tok_len == 2;
 	w->ch.finished = !w->ch.blank;
 	w->ch.error = IS(w, "error");
+	w->ch.spent = IS(w, "length") || IS(w, "content_filter");
 	return 0;
 }
 

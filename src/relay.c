@@ -471,6 +471,7 @@ attempt(struct relay *r, size_t lane)
 	    &r->ask.chat, r->ask.body, r->ask.len, r->answer.mode) == 0) &&
 	    call_start(&r->call, lane, &(struct reply_spec){
 		.mode = r->answer.mode, .want_usage = r->ask.chat.want_usage,
+		.choices = r->ask.chat.choices < 64 ? r->ask.chat.choices : 64,
 		.relevo = r->ask.tell ? r->relevo : NULL,
 		.max_event = RELAY_EVENT, .max_json = RELAY_JSON,
 	    }, share_of(r)) == 0)

@@ -109,6 +109,7 @@ on_choice(void *arg, const struct chunk_choice *ch)
 	int result = 0;
 
 	look(ps, ch);
+	ps->said = ps->said || (ch->spent && !again);
 	ps->again = ps->again || again;
 	if (ch->finished)
 		ps->closed |= b;
@@ -119,37 +120,6 @@ on_choice(void *arg, const struct chunk_choice *ch)
 	if ((ch->blank || again) && result == 0)
 		result = chunk_edit(e, ch->finish, "null");
 	ps->full = ps->full || result < 0;
-}
-
-/* ---- what a chunk tells beside its choices ---- */
-
-/* Keep the inside of a string or a number, if it fits and needs no care. */
-static void
-keep(char *out, size_t size, const char *p, struct chunk_span v)
-{
-	if (v.len > 0 && p[v.at] == '"') {
-		v.at++;
-		v.len -= 2;
-	}
-	if (out[0] != '\0' || v.len == 0 || v.len >= size ||
-	    memchr(p + v.at, '\\', v.len) != NULL)
-		return;
-	memcpy(out, p + v.at, v.len);
-	out[v.len] = '\0';
-}
-
-static void
-absorb(struct reply *r, const struct chunk *c, const char *p)
-{
-	if (c->prompt >= 0) {
-		r->prompt = c->prompt;
-		r->completion = c->completion;
-	}
-	if (r->id[0] == '\0') {
-		keep(r->id, sizeof(r->id), p, c->id);
-		keep(r->created, sizeof(r->created), p, c->created);
-		keep(r->model, sizeof(r->model), p, c->model);
-	}
 }
 
 /* ---- writing ---- */
@@ -188,24 +158,6 @@ put_event(struct pass *ps, size_t brace, struct buf *out)
 	whole(ps->r, out, start);
 }
 
-/* The usage chunk, if the client waits for one that the provider did not send
- * in the usual place. A guess is not told as a count. */
-static void
-put_usage(struct reply *r, struct buf *out)
-{
-	if (!r->spec.want_usage || r->usage_told || r->prompt < 0)
-		return;
-	r->usage_told = true;
-	buf_printf(out, "data: {\"id\":\"%s\","
-	    "\"object\":\"chat.completion.chunk\",\"created\":%s,"
-	    "\"model\":\"%s\",\"choices\":[],\"usage\":{"
-	    "\"prompt_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64
-	    ",\"total_tokens\":%" PRId64 "}}\n\n",
-	    r->id[0] != '\0' ? r->id : "chatcmpl-relevo",
-	    r->created[0] != '\0' ? r->created : "0", r->model, r->prompt,
-	    r->completion, r->prompt + r->completion);
-}
-
 static void
 put_texts(struct pass *ps, struct buf *out)
 {
@@ -225,6 +177,13 @@ struct feed {
 	struct buf	*out;
 };
 
+/* Every choice that began has finished. */
+static bool
+closed(const struct reply *r)
+{
+	return r->open != 0 && (r->open & ~r->closed) == 0;
+}
+
 /* The stream is over, by [DONE] or because the connection is. */
 static void
 complete(struct reply *r, struct buf *out)
@@ -241,7 +200,7 @@ complete(struct reply *r, struct buf *out)
 	}
 	if (r->spec.mode == REPLY_SSE) {
 		reply_break(r, out);
-		put_usage(r, out);
+		reply_usage(r, out);
 		buf_puts(out, "data: [DONE]\n\n");
 		whole(r, out, start);
 	}
@@ -325,10 +284,12 @@ judge(struct feed *f, struct pass *ps, const struct chunk *c)
 {
 	struct reply *r = f->r;
 
-	absorb(r, c, ps->p);
+	reply_absorb(r, c, ps->p);
 	r->open |= ps->open;
 	r->closed |= ps->closed;
-	r->finished = r->open != 0 && (r->open & ~r->closed) == 0;
+	/* One choice may come after the other. */
+	r->finished = closed(r) &&
+	    __builtin_popcountll(r->open) >= r->spec.choices;
 	r->bytes += ps->bytes;
 	if (r->spec.mode == REPLY_TEXT) {
 		put_texts(ps, f->out);
@@ -461,6 +422,8 @@ on_event(void *arg, const struct sse_event *ev)
 	if (blank(ev->data, ev->len))
 		return 0;
 	if (is_done(ev->data, ev->len)) {
+		/* Not all providers know n. */
+		f->r->finished = closed(f->r);
 		complete(f->r, f->out);
 		return 1;
 	}
@@ -501,6 +464,7 @@ on_answer(void *arg, const struct chunk_choice *ch)
 	struct pass *ps = arg;
 
 	look(ps, ch);
+	ps->said = ps->said || ch->spent;
 	if (!ch->message || ch->delta.len == 0 || ch->null)
 		ps->part = true;
 	if (ch->finished)
@@ -556,7 +520,7 @@ answer(struct reply *r, struct buf *out)
 		reply_malformed(r, "The answer is no chat completion.");
 		return;
 	}
-	absorb(r, &c, ps.p);
+	reply_absorb(r, &c, ps.p);
 	r->open = ps.open;
 	r->closed = ps.closed;
 	r->finished = (ps.open & ~ps.closed) == 0;
@@ -580,6 +544,8 @@ reply_end(struct reply *r, bool clean, struct buf *out)
 		/* A finish_reason proves more than a clean end does: who has
 		 * seen it has all of the text, and an error would make his
 		 * client ask once more. */
+		if (clean)
+			r->finished = closed(r);
 		complete(r, out);
 		return;
 	}

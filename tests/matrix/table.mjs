@@ -203,6 +203,8 @@ export const rows = [
 	['an event that is not JSON', 'after the role', 'junk=0', malformed,
 		stream],
 	['finish_reason at once', 'after the role', 'tokens=0', empty, stream],
+	['no token left', 'after the role', 'tokens=0,finish=length',
+		whole('', 'length'), { only: ['sse'] }],
 
 	// An object that is none.
 	['empty', 'in the object', { raw: object('') }, empty, one],
@@ -222,6 +224,8 @@ export const rows = [
 	['choices of nobody', 'in the object', { raw:
 		object('{"choices":[]}') }, empty, one],
 	['no content', 'in the object', 'tokens=0', empty, one],
+	['no token left', 'in the object', 'tokens=0,finish=length',
+		whole('', 'length'), one],
 	['no finish_reason', 'in the object', 'finish=null', cut, one],
 	['an error 502', 'in the object', { raw: object(
 		'{"error":{"message":"gone","code":502}}') },

@@ -104,6 +104,55 @@ expect_fault(const struct reply_spec *spec, const char *head,
 	assert_int_equal(r.fault.code, code);
 }
 
+/* Choices may come one after the other. Who asked for two is not told that all
+ * is there when the second never began; a provider that knows no n says so by
+ * [DONE], or by a clean end. */
+static void
+test_choices_asked_for(void **state)
+{
+	static const struct reply_spec two = { .mode = REPLY_SSE,
+	    .choices = 2, .max_event = 4096, .max_json = 4096 };
+
+	(void)state;
+#define SECOND	"{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"b\"}," \
+		"\"finish_reason\":\"stop\"}]}"
+#define FIRST	EV(TEXT("a")) EV(STOP)
+	feed(&two, HEAD_SSE, FIRST, 1 << 20);
+	assert_false(r.finished);
+	reply_end(&r, false, &out);
+	assert_int_equal(r.fault.code, FAULT_UPSTREAM_CUT);
+	feed(&two, HEAD_SSE, FIRST EV(SECOND), 1 << 20);
+	assert_true(r.finished);
+	reply_end(&r, false, &out);
+	assert_true(r.done);
+	assert_string_equal(buf_str(&out), FIRST EV(SECOND) DONE);
+	expect_done(&two, HEAD_SSE, FIRST DONE, FIRST DONE);
+	expect_done(&two, HEAD_SSE, FIRST, FIRST DONE);
+	expect_fault(&two, HEAD_SSE, FIRST EV("{\"error\":{\"message\":\"x\"}}"),
+	    FIRST, FAULT_UPSTREAM_ERROR);
+}
+
+/* All tokens went into what is not shown: that is the answer, not a failure. */
+static void
+test_nothing_but_an_end(void **state)
+{
+	(void)state;
+#define SPENT(why)	C("{}", "\"" why "\"")
+	expect_done(&sse, HEAD_SSE, EV(SPENT("length")) DONE,
+	    EV(SPENT("length")) DONE);
+	expect_done(&sse, HEAD_SSE, EV(SPENT("content_filter")),
+	    EV(SPENT("content_filter")) DONE);
+	expect_done(&json, HEAD_JSON, "{\"choices\":[{\"index\":0,\"message\":"
+	    "{\"content\":\"\"},\"finish_reason\":\"length\"}]}",
+	    "{\"choices\":[{\"index\":0,\"message\":"
+	    "{\"content\":\"\"},\"finish_reason\":\"length\"}]}");
+	expect_fault(&sse, HEAD_SSE, EV(STOP) DONE, EV(STOP),
+	    FAULT_UPSTREAM_EMPTY);
+	/* Bare text has no word for it. */
+	expect_fault(&text, HEAD_SSE, EV(SPENT("length")) DONE, "",
+	    FAULT_UPSTREAM_EMPTY);
+}
+
 /* Events of text alone go on in runs; what stands among them is seen. */
 static void
 test_runs_of_text(void **state)
@@ -875,6 +924,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_passes_as_it_came),
+		cmocka_unit_test(test_choices_asked_for),
+		cmocka_unit_test(test_nothing_but_an_end),
 		cmocka_unit_test(test_runs_of_text),
 		cmocka_unit_test(test_framing_is_ours),
 		cmocka_unit_test(test_done_is_added),
