@@ -33,7 +33,7 @@ STD		= -std=gnu11 -D_GNU_SOURCE -fPIE -Iinclude
 ALL_CFLAGS	= $(STD) $(WARN) $(HARDEN) \
 		  $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS	= -pie $(LDHARDEN) $(LDFLAGS)
-LIBS		= -lfcgi $(shell $(PKG_CONFIG) --libs $(LINKED)) -lm $(LDLIBS)
+LIBS		= -pthread -lfcgi $(shell $(PKG_CONFIG) --libs $(LINKED)) -lm $(LDLIBS)
 
 # STATIC_CURL: it is linked, from LIBS that are given.
 SRC		= $(filter-out $(if $(STATIC_CURL),src/fetch_late.c), \

@@ -20,6 +20,7 @@ struct book {
 	struct map *away;		/* the file, while its lock is stuck */
 	struct book_ended *ended;	/* settled while it was away */
 	size_t	 nended, ended_cap;
+	bool	 aside;			/* checkpoints by a thread */
 	bool	 unsaved;		/* checkpoints fail; it was said */
 	char	 why[256];
 };

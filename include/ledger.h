@@ -201,7 +201,9 @@ int64_t	ledger_estimate(struct ledger *l, size_t lane, int64_t raw);
 
 /* Housekeeping, to be called about once a second: settles leases of dead
  * processes, checkpoints every 2 s, notices a replaced or truncated file and
- * attaches again. */
+ * attaches again. Blocks for the disk, but not after ledger_aside, which leaves
+ * that to a thread, as long as one can be had. */
+void	ledger_aside(struct ledger *l);
 void	ledger_tick(struct ledger *l, const struct text_time *now);
 
 /* For `relevo state`. Each: 0, or -1 with a sentence in out. */

@@ -127,10 +127,17 @@ int	map_check(struct map *m);
 /* Checkpoints. map_stale: how many ms at mono `now` since a checkpoint was
  * begun, -1 when nothing has changed since. map_save, under the lock, copies
  * the ranges; map_flush, without the lock, writes what was copied and waits
- * for the disk. Two processes never write at once. 0 or -1. */
+ * for the disk. Two processes never write at once. 0 or -1.
+ *
+ * map_flush_aside has that done by a thread, and does not wait; -1: it cannot,
+ * and map_flush may. map_saving tells what became of it, each end once; wait:
+ * not before it has ended. map_close waits, too. */
 int64_t	map_stale(const struct map *m, const struct text_time *now);
 int	map_save(struct map *m, const struct text_time *now,
 	    const struct save_range *r, size_t n);
 int	map_flush(struct map *m);
+int	map_flush_aside(struct map *m);
+enum map_saving { MAP_IDLE, MAP_SAVING, MAP_SAVED, MAP_UNSAVED }
+	map_saving(struct map *m, bool wait);
 
 #endif

@@ -33,6 +33,8 @@ struct map {
 	void	*save;			/* copied, to be flushed */
 	size_t	 save_len;
 	uint64_t save_number, save_seq;
+	struct save_job *job;		/* writes save; NULL: none */
+	int	 job_fd, job_dir;
 	char	 why[200];
 };
 

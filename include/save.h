@@ -2,10 +2,15 @@
  *
  * A checkpoint is one file with a sum over all of it, so what a power cut
  * left half written is found out. Keep two and write them in turn: the one
- * that is not being written stays good. Pure file work, no meaning. */
+ * that is not being written stays good. Pure file work, no meaning.
+ *
+ * A disk may take seconds to have something for sure. Whoever cannot wait for
+ * it has it written by a thread, the only one of ours: it touches nothing but
+ * its bytes and its file. */
 #ifndef SAVE_H
 #define SAVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +37,17 @@ void	*save_make(const struct save_head *h, const void *image,
 /* Write it over the file fd and wait until it is on the disk. 0, or -1 with
  * errno. Blocks. */
 int	save_write(int fd, const void *p, size_t len);
+
+/* The same in a thread of its own, and sync of the directory dir, unless it is
+ * -1. Both descriptors and the bytes are lent until it has ended. NULL: there
+ * is no thread to be had, or no memory; nothing was done. Does not block. */
+struct save_job *save_start(int fd, int dir, const void *p, size_t len);
+
+/* Whether it has ended; then save_end does not block. */
+bool	save_ended(const struct save_job *j);
+
+/* Wait for its end and free it: 0, or -1. */
+int	save_end(struct save_job *j);
 
 /* Read and verify the checkpoint in fd: malloc'd, *len bytes, or NULL when it
  * is missing, torn or foreign. Blocks. */

@@ -24,7 +24,9 @@ int	site_write(int fd, const void *p, size_t n, off_t at);
  * do not see: NFS, SMB, FUSE, 9p, Ceph, AFS. */
 bool	site_remote(int fd);
 
-/* Make the names in path's directory lasting. Best effort. */
+/* path's directory, open to be synced, which makes the names in it lasting; -1
+ * with errno. site_sync does both, as well as it can. */
+int	site_dir(const char *path);
 void	site_sync(const char *path);
 
 #endif

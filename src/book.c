@@ -140,13 +140,28 @@ settle_own(struct book *b)
 	}
 }
 
+static void
+saved(struct book *b, bool ok)
+{
+	if (!ok && !b->unsaved)		/* once, not every 2 s */
+		log_msg(LOG_WARN, "state_not_saved", "%s: no checkpoint can"
+		    " be written; a power cut would lose counts",
+		    b->cfg->state);
+	b->unsaved = !ok;
+}
+
 /* The last process to leave writes a checkpoint; others only when one is due,
  * or each CGI request would wait for the disk. */
 static void
 checkpoint(struct book *b, bool leaving)
 {
+	enum map_saving was = map_saving(b->t.map, leaving);
 	bool due;
 
+	if (was == MAP_SAVING)
+		return;
+	if (was != MAP_IDLE)
+		saved(b, was == MAP_SAVED);
 	if (leaving && map_last(b->t.map)) {
 		if (map_begin(b->t.map) < 0)
 			return;
@@ -159,14 +174,9 @@ checkpoint(struct book *b, bool leaving)
 		due = slot_save(&b->t, &b->now, SAVE_MS);
 		map_end(b->t.map);
 	}
-	if (!due)
+	if (!due || (b->aside && !leaving && map_flush_aside(b->t.map) == 0))
 		return;
-	due = map_flush(b->t.map) < 0;
-	if (due && !b->unsaved)		/* once, not every 2 s */
-		log_msg(LOG_WARN, "state_not_saved", "%s: no checkpoint can"
-		    " be written; a power cut would lose counts",
-		    b->cfg->state);
-	b->unsaved = due;
+	saved(b, map_flush(b->t.map) == 0);
 }
 
 uint64_t

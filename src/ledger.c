@@ -61,6 +61,12 @@ ledger_health(const struct ledger *l)
 }
 
 void
+ledger_aside(struct ledger *l)
+{
+	l->b.aside = true;
+}
+
+void
 ledger_tick(struct ledger *l, const struct text_time *now)
 {
 	book_tick(&l->b, now);

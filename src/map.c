@@ -511,6 +511,7 @@ map_close(struct map *m)
 {
 	if (m == NULL)
 		return;
+	(void)map_saving(m, true);
 	leave(m);
 	free(m->save);
 	free(m->path);

@@ -66,18 +66,26 @@ map_save(struct map *m, const struct text_time *now,
 	return -1;
 }
 
-int
-map_flush(struct map *m)
+/* The file to write what was copied into, and its directory if that may not
+ * know its name for sure yet, else -1. */
+static int
+open_save(struct map *m, int *dir)
 {
-	int fd, r = -1;
+	int fd = -1;
 
-	if (m->save == NULL || m->im.fd < 0)
+	*dir = -1;
+	if (m->save == NULL || m->job != NULL || m->im.fd < 0)
 		return -1;
 	fd = map_save_open(m, m->save_number, O_CREAT);
-	if (fd >= 0)
-		r = save_write(fd, m->save, m->save_len);
-	if (r == 0 && m->save_number <= 2)
-		site_sync(m->path);
+	if (fd >= 0 && m->save_number <= 2)
+		*dir = site_dir(m->path);
+	return fd;
+}
+
+/* It is written, or not. */
+static int
+over(struct map *m, int fd, int dir, int r)
+{
 	/* Nobody else writes these words while LOCK_SAVE is ours. */
 	if (r == 0) {
 		image_store(&m->im, &live(m)->saved, m->save_number);
@@ -85,8 +93,58 @@ map_flush(struct map *m)
 	}
 	if (fd >= 0)
 		close(fd);
+	if (dir >= 0)
+		close(dir);
 	free(m->save);
 	m->save = NULL;
 	lock_drop(m->fd, LOCK_SAVE);
 	return r;
+}
+
+int
+map_flush(struct map *m)
+{
+	int dir, fd, r = -1;
+
+	if (m->save == NULL || m->job != NULL || m->im.fd < 0)
+		return -1;
+	fd = open_save(m, &dir);
+	if (fd >= 0)
+		r = save_write(fd, m->save, m->save_len);
+	if (r == 0 && dir >= 0)
+		(void)fsync(dir);
+	return over(m, fd, dir, r);
+}
+
+int
+map_flush_aside(struct map *m)
+{
+	int dir, fd = open_save(m, &dir);
+
+	if (fd < 0)
+		return -1;
+	m->job = save_start(fd, dir, m->save, m->save_len);
+	m->job_fd = fd;
+	m->job_dir = dir;
+	if (m->job != NULL)
+		return 0;
+	close(fd);
+	if (dir >= 0)
+		close(dir);
+	return -1;
+}
+
+enum map_saving
+map_saving(struct map *m, bool wait)
+{
+	int r;
+
+	if (m->job == NULL)
+		return MAP_IDLE;
+	if (!wait && !save_ended(m->job))
+		return MAP_SAVING;
+	r = save_end(m->job);
+	m->job = NULL;
+	return over(m, m->job_fd, m->job_dir, r) == 0 ? MAP_SAVED :
+	    MAP_UNSAVED;
 }

@@ -2,6 +2,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,6 +97,86 @@ save_write(int fd, const void *p, size_t len)
 	}
 	return fdatasync(fd);
 }
+
+/* ---- beside the caller ---- */
+
+#define STACK	(256 * 1024)	/* of which two pages are used */
+
+struct save_job {
+	pthread_t	 thread;
+	int		 fd, dir;
+	const void	*p;
+	size_t		 len;
+	int		 result;
+	atomic_bool	 ended;
+};
+
+static void *
+write_aside(void *arg)
+{
+	struct save_job *j = arg;
+
+	j->result = save_write(j->fd, j->p, j->len);
+	if (j->result == 0 && j->dir >= 0)
+		(void)fsync(j->dir);
+	atomic_store(&j->ended, true);
+	return NULL;
+}
+
+/* Signals are for the thread that has a loop. */
+static int
+start_quiet(struct save_job *j)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int r;
+
+	if (pthread_attr_init(&attr) != 0)
+		return -1;
+	(void)pthread_attr_setstacksize(&attr, STACK);
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&j->thread, &attr, write_aside, j);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	(void)pthread_attr_destroy(&attr);
+	return r == 0 ? 0 : -1;
+}
+
+struct save_job *
+save_start(int fd, int dir, const void *p, size_t len)
+{
+	struct save_job *j = calloc(1, sizeof(*j));
+
+	if (j == NULL)
+		return NULL;
+	j->fd = fd;
+	j->dir = dir;
+	j->p = p;
+	j->len = len;
+	if (start_quiet(j) == 0)
+		return j;
+	free(j);
+	return NULL;
+}
+
+bool
+save_ended(const struct save_job *j)
+{
+	return atomic_load(&j->ended);
+}
+
+int
+save_end(struct save_job *j)
+{
+	int r;
+
+	(void)pthread_join(j->thread, NULL);
+	r = j->result;
+	free(j);
+	return r;
+}
+
+/* ---- reading ---- */
 
 static int
 read_all(int fd, unsigned char *p, size_t len)

@@ -95,19 +95,27 @@ site_remote(int fd)
 	return false;
 }
 
-void
-site_sync(const char *path)
+int
+site_dir(const char *path)
 {
 	char dir[4096];
 	const char *slash = strrchr(path, '/');
 	size_t n = slash == NULL ? 0 : (size_t)(slash - path) + 1;
-	int fd;
 
-	if (n >= sizeof(dir))
-		return;
+	if (n >= sizeof(dir)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	memcpy(dir, path, n);
 	dir[n] = '\0';
-	fd = open(n == 0 ? "." : dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return open(n == 0 ? "." : dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void
+site_sync(const char *path)
+{
+	int fd = site_dir(path);
+
 	if (fd >= 0) {
 		fsync(fd);
 		close(fd);

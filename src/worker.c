@@ -110,7 +110,7 @@ on_deadline(struct loop_timer *t)
  * successor first asks the socket. Not shutdown(2), which would end it for who
  * gave it to us too; and the number stays taken, for it may be 0. */
 static void
-unlisten(int fd)
+let_go(int fd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -140,7 +140,7 @@ finish(struct worker *w)
 	if (w->path != NULL && at_home(w))
 		(void)unlink(w->path);
 	front_fcgi_drain(w->front, drained, w);
-	unlisten(w->listen);
+	let_go(w->listen);
 }
 
 static void
@@ -278,6 +278,7 @@ serve(struct worker *w, const struct config *cfg)
 		goto out;
 	shut_in(w);
 	log_sandbox(&w->sandbox);
+	ledger_aside(w->ledger);
 	relays_warm(w->relays);
 	w->front = front_fcgi_new(w->loop, cfg, w->api, w->listen,
 	    w->path != NULL ? linger_welcome : NULL);
@@ -370,6 +371,8 @@ worker_cgi(const struct config *cfg)
 	if (worker_open(&w, cfg) == 0) {
 		shut_in(&w);
 		rc = front_cgi(w.loop, cfg, w.api, &rq) == 0 ? 0 : 1;
+		/* The server waits for the end of it, not for our disk. */
+		let_go(STDOUT_FILENO);
 	}
 	worker_close(&w);
 out:
