@@ -349,8 +349,8 @@ audit_verify(struct slot_table *t, const struct text_time *now,
 	verify_ring(&a, SLOT_BY_DAY, SLOT_DAYS);
 	free(held);
 	buf_printf(out, "%" PRIu64 " leases: %" PRIu64 " settled, %" PRIu64
-	    " abandoned, %" PRIu64 " open; %zu faults\n", h->taken,
-	    h->settled, h->abandoned, open, a.wrong);
+	    " abandoned, %" PRIu64 " open; %zu fault%s\n", h->taken,
+	    h->settled, h->abandoned, open, a.wrong, a.wrong == 1 ? "" : "s");
 	return a.wrong == 0 ? 0 : -1;
 }
 
@@ -413,5 +413,5 @@ audit_reset(struct slot_table *t, const char *name, struct buf *out)
 		buf_printf(out, "there is no scope %s\n", name);
 		return -1;
 	}
-	return buf_printf(out, "%zu scopes reset\n", n);
+	return buf_printf(out, "%zu scope%s reset\n", n, n == 1 ? "" : "s");
 }

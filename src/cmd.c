@@ -78,8 +78,9 @@ check(const char *file, int argc, char **argv)
 	if (has(argc, argv, "--print"))
 		(void)config_print(cfg, &out);
 	else
-		(void)buf_printf(&out, "%s: ok, %zu of %zu models can be "
-		    "asked\n", file, config_models_on(cfg), cfg->nmodels);
+		(void)buf_printf(&out, "%s: ok, %zu of %zu model%s can be "
+		    "asked\n", file, config_models_on(cfg),
+		    cfg->nmodels, cfg->nmodels == 1 ? "" : "s");
 	fputs(buf_str(&out), stdout);
 	rc = out.failed ? 1 : 0;
 out:

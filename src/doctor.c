@@ -174,9 +174,9 @@ config_seen(struct doctor *d)
 		on += c->providers[i].off == NULL && !c->providers[i].demo;
 	doctor_tell(d, on > 0 ? DOCTOR_OK : DOCTOR_FAIL, "config",
 	    on > 0 ? NULL : "put a key into .env beside it, such as "
-	    "GROQ_API_KEY=...", "%s: %zu providers are on, %zu of %zu models "
-	    "can be asked", c->file, on, config_models_on(c),
-	    c->nmodels);
+	    "GROQ_API_KEY=...", "%s: %zu provider%s on, %zu of %zu model%s "
+	    "can be asked", c->file, on, on == 1 ? " is" : "s are",
+	    config_models_on(c), c->nmodels, c->nmodels == 1 ? "" : "s");
 	if (c->open)
 		doctor_tell(d, DOCTOR_WARN, "access", "access = token and "
 		    "`relevo client new NAME`, unless the web server asks for "

@@ -101,8 +101,8 @@ on_deadline(struct loop_timer *t)
 		loop_stop(w->loop);
 		return;
 	}
-	log_msg(LOG_WARN, "drain_time", "%zu chats were cut: they did not end "
-	    "within drain-time", n);
+	log_msg(LOG_WARN, "drain_time", "chats that did not end within "
+	    "drain-time and were cut: %zu", n);
 	front_fcgi_stop(w->front);
 }
 

@@ -42,7 +42,7 @@ config_one()
 	"$RELEVO" client new bot | sed -n '/client bot/,$p' >>"$CONF"
 	mock_script /models "header=Date: $(date -uR | sed 's/,/%2C/; s/+0000/GMT/')"
 	doctor
-	finds ok config '1 providers are on, 1 of 1 models'
+	finds ok config '1 provider is on, 1 of 1 model can'
 	finds ok access 'of 1 clients'
 	finds ok state 'in use and sound'
 	finds ok clock 'apart from p1'
