@@ -32,6 +32,8 @@ struct fetch_spec {
 	const char	*proxy;		/* "": none, whatever the env says */
 	int		 connect_ms;
 	bool		 http2;
+	bool		 insecure;	/* a public name may lead here: see
+					 * FETCH_ASTRAY */
 };
 struct fetch_target *fetch_target(struct fetcher *fr,
     const struct fetch_spec *spec);
@@ -40,6 +42,8 @@ enum fetch_result {
 	FETCH_OK,		/* the transfer ended as HTTP says it may. That
 				 * does not prove that an answer is whole */
 	FETCH_REFUSED,		/* no connection: DNS, refused, TLS */
+	FETCH_ASTRAY,		/* no connection: a public name that leads to
+				 * this machine or its link (url_near) */
 	FETCH_TIMEOUT,		/* no connection in connect_ms */
 	FETCH_CUT,		/* broke off after the connection stood */
 	FETCH_MALFORMED,	/* not HTTP, or a head over 64 KiB */

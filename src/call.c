@@ -167,6 +167,7 @@ on_body(void *arg, const char *p, size_t n)
 static const enum fault_code net_fault[] = {
 	[FETCH_OK] = FAULT_NONE,
 	[FETCH_REFUSED] = FAULT_UPSTREAM_REFUSED,
+	[FETCH_ASTRAY] = FAULT_UPSTREAM_REFUSED,
 	[FETCH_TIMEOUT] = FAULT_UPSTREAM_TIMEOUT,
 	[FETCH_CUT] = FAULT_UPSTREAM_CUT,
 	[FETCH_MALFORMED] = FAULT_UPSTREAM_MALFORMED,
@@ -197,7 +198,9 @@ on_done(void *arg, enum fetch_result result, const char *detail)
 		c->events->whole(c->arg);
 		return;
 	}
-	if (detail[0] != '\0')
+	if (result == FETCH_ASTRAY)
+		log_msg(LOG_WARN, "upstream", "%s: %s", c->p->name, detail);
+	else if (detail[0] != '\0')
 		log_msg(LOG_DEBUG, "upstream", "%s: %s", c->p->name, detail);
 	if (!c->good) {
 		refused(c, net_fault[result]);

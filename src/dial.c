@@ -104,7 +104,7 @@ target_of(struct dial *d, const struct config_lane *lane)
 	*t = fetch_target(d->fetcher, &(struct fetch_spec){
 		.url = b.data, .headers = headers, .ca_path = d->cfg->ca_path,
 		.proxy = d->cfg->proxy, .connect_ms = p->connect_ms,
-		.http2 = p->http2,
+		.http2 = p->http2, .insecure = p->insecure,
 	});
 out:
 	buf_release(&b);

@@ -53,7 +53,8 @@ ask(struct doctor *d, struct asked *a)
 	(void)probe_start(d->probes, &a->probe, &(struct fetch_spec){
 	    .url = buf_str(&url), .headers = headers,
 	    .ca_path = d->cfg->ca_path, .proxy = d->cfg->proxy,
-	    .connect_ms = p->connect_ms, .http2 = p->http2 }, NULL);
+	    .connect_ms = p->connect_ms, .http2 = p->http2,
+	    .insecure = p->insecure }, NULL);
 	for (size_t i = 0; i < HEADERS; i++)
 		buf_release(&lines[i]);
 	buf_release(&auth);
@@ -98,6 +99,8 @@ static const char *
 mend_of(const char *detail)
 {
 	static const struct { const char *word, *mend; } table[] = {
+		{ "leads to", "look at the name server and /etc/hosts; "
+		  "`insecure = yes` of the provider if that is meant" },
 		{ "resolve", "the name server does not know it: look at the "
 		  "url, at /etc/resolv.conf" },
 		{ "certificate", "install ca-certificates (or ca-path), keep "

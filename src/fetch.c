@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "loop.h"
 #include "socks.h"
+#include "url.h"
 
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
@@ -38,6 +39,7 @@ struct fetch_target {
 	struct curl_slist	*headers;
 	int			 connect_ms;
 	bool			 http2;
+	bool			 strict;	/* must not lead here */
 	struct fetch		*spare;
 	int			 nspare;
 };
@@ -56,6 +58,7 @@ struct fetch {
 	bool			 paused;
 	bool			 last;		/* of its connection */
 	bool			 starved;	/* it could get no socket */
+	bool			 astray;	/* it led here */
 	struct buf		 head;
 	char			 error[CURL_ERROR_SIZE];
 };
@@ -109,14 +112,19 @@ static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct fetch *f = arg;
-	int fd = socks_open(&f->t->fr->socks, a->family, a->socktype,
-	    a->protocol);
+	struct fetcher *fr = f->t->fr;
+	int fd;
 
 	(void)purpose;
+	if (f->t->strict && url_near(&a->addr)) {
+		f->astray = true;
+		return CURL_SOCKET_BAD;
+	}
+	fd = socks_open(&fr->socks, a->family, a->socktype, a->protocol);
 	/* An address family that is off is not a shortage. */
 	if (fd < 0 && errno != EAFNOSUPPORT && errno != EPROTONOSUPPORT)
 		f->starved = true;
-	f->t->fr->open += fd >= 0;
+	fr->open += fd >= 0;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -249,6 +257,8 @@ fetch_target(struct fetcher *fr, const struct fetch_spec *spec)
 	t->fr = fr;
 	t->connect_ms = spec->connect_ms;
 	t->http2 = spec->http2;
+	t->strict = !spec->insecure && spec->proxy[0] == '\0' &&
+	    url_public(spec->url);
 	t->url = curl_url();
 	t->proxy = strdup(spec->proxy);
 	if (t->url == NULL || t->proxy == NULL ||
@@ -478,7 +488,7 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	f->events = events;
 	f->arg = arg;
 	f->headed = f->cancelled = f->paused = f->starved = false;
-	f->last = false;
+	f->last = f->astray = false;
 	f->error[0] = '\0';
 	e = f->easy;
 	(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
@@ -558,8 +568,13 @@ reap(struct fetcher *fr)
 		result = fetch_judge(code, &f->head, f->headed);
 		if (result == FETCH_REFUSED && f->starved)
 			result = FETCH_MEMORY;
+		else if (result == FETCH_REFUSED && f->astray)
+			result = FETCH_ASTRAY;
 		if (code == CURLE_OK)
 			detail[0] = '\0';
+		else if (result == FETCH_ASTRAY)
+			strcpy(detail, "its public name leads to this machine "
+			    "or its link");
 		else
 			strcpy(detail, f->error[0] ? f->error :
 			    curl_easy_strerror(code));

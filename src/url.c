@@ -1,7 +1,9 @@
 #include "url.h"
 
+#include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "text.h"
 
@@ -56,6 +58,62 @@ url_wrong(const char *url, bool insecure)
 		return "would send the key in clear: use https://, or "
 		    "insecure = yes if that is meant";
 	return NULL;
+}
+
+/* The names that mean something at home only: RFC 6761, 6762 (appendix G),
+ * 8375, and ICANN's .internal of 2024. */
+static bool
+is_home(const char *host, size_t n)
+{
+	static const char *const ends[] = { ".localhost", ".local", ".lan",
+	    ".internal", ".intranet", ".private", ".corp", ".home",
+	    ".home.arpa", ".test", NULL };
+
+	for (size_t i = 0; ends[i] != NULL; i++) {
+		size_t len = strlen(ends[i]);
+
+		if (n > len && text_isi(host + n - len, len, ends[i]))
+			return true;
+	}
+	return memchr(host, '.', n) == NULL;
+}
+
+bool
+url_public(const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t n;
+
+	host = host == NULL ? url : host + 3;
+	n = strcspn(host, ":/");
+	if (n > 0 && host[n - 1] == '.')
+		n--;
+	return *host != '[' && strspn(host, "0123456789.") < n &&
+	    !is_home(host, n);
+}
+
+static bool
+near4(uint32_t a)
+{
+	return a >> 24 == 0 || a >> 24 == 127 || a >> 16 == 0xa9fe;
+}
+
+bool
+url_near(const struct sockaddr *sa)
+{
+	const struct sockaddr_in *v4 = (const void *)sa;
+	const struct in6_addr *v6;
+	uint32_t last;
+
+	if (sa->sa_family == AF_INET)
+		return near4(ntohl(v4->sin_addr.s_addr));
+	if (sa->sa_family != AF_INET6)
+		return false;
+	v6 = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+	memcpy(&last, &v6->s6_addr[12], 4);
+	return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_UNSPECIFIED(v6) ||
+	    IN6_IS_ADDR_LINKLOCAL(v6) ||
+	    (IN6_IS_ADDR_V4MAPPED(v6) && near4(ntohl(last)));
 }
 
 int

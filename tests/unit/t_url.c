@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 
 #include "../../src/url.c"
 
@@ -74,6 +75,62 @@ test_port(void **state)
 	assert_int_equal(url_port("http://proxy", 1080), 1080);
 }
 
+static bool
+is_near(const char *text)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+	if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+		return url_near((const void *)&v4);
+	assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+	return url_near((const void *)&v6);
+}
+
+static void
+test_public(void **state)
+{
+	static const char *const yes[] = { "https://api.groq.com/openai/v1",
+		"https://a.example:8443", "https://a.example./v1",
+		"https://localhost.example/v1", "https://1.2.3.4.example" };
+	static const char *const no[] = { "https://localhost/v1",
+		"http://127.0.0.1:8080/v1", "https://10.0.0.1", "https://box",
+		"https://[2001:db8::1]:8443/v1", "https://llm.lan:8080/v1",
+		"https://mac.LOCAL/v1", "https://x.home.arpa.", "https://box.",
+		"https://metadata.google.internal/" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
+		if (!url_public(yes[i]))
+			fail_msg("%s is public", yes[i]);
+	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
+		if (url_public(no[i]))
+			fail_msg("%s is not public", no[i]);
+}
+
+static void
+test_near(void **state)
+{
+	static const char *const yes[] = { "127.0.0.1", "127.255.255.255",
+		"0.0.0.0", "0.1.2.3", "169.254.169.254", "::1", "::",
+		"fe80::1", "febf::1", "::ffff:127.0.0.1",
+		"::ffff:169.254.169.254" };
+	static const char *const no[] = { "126.255.255.255", "128.0.0.1",
+		"10.0.0.1", "192.168.1.1", "169.253.0.1", "169.255.0.1",
+		"1.0.0.0", "2001:db8::1", "fec0::1", "fd00::1",
+		"::ffff:8.8.8.8", "::2" };
+	struct sockaddr other = { .sa_family = AF_UNIX };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
+		if (!is_near(yes[i]))
+			fail_msg("%s is near", yes[i]);
+	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
+		if (is_near(no[i]))
+			fail_msg("%s is not near", no[i]);
+	assert_false(url_near(&other));
+}
+
 int
 main(void)
 {
@@ -81,6 +138,8 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_public),
+		cmocka_unit_test(test_near),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
