@@ -47,6 +47,10 @@ void	book_end(struct book *b);
 /* NULL: the file is in use; else a sentence, owned by b. */
 const char *book_health(const struct book *b);
 
+/* Whether the file is sound, but has no number left for this process: what it
+ * admitted nobody else would see. */
+bool	book_crowded(const struct book *b);
+
 /* The number of lease i of generation gen, never 0. */
 uint64_t book_lease(const struct book *b, uint32_t gen, uint32_t i);
 

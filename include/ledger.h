@@ -45,6 +45,11 @@ void	ledger_close(struct ledger *l);
  * wrong, owned by l. */
 const char *ledger_health(const struct ledger *l);
 
+/* Whether more processes use the state file than it can tell apart, and this is
+ * one too many: it must admit nothing, for nobody would count it. It tries
+ * again at each ledger_tick. */
+bool	ledger_crowded(const struct ledger *l);
+
 /* Take one request of `tokens` (estimate) from every window of every scope of
  * the lane and of the client, all or nothing. 0 and *lease, or -1 and *why. A
  * lease is this process's until it is settled; if the process dies, another

@@ -99,6 +99,8 @@ struct slot_table {
 	uint64_t *own_turn;		/* when they have none */
 	size_t	 naliases;
 	int	 worker;
+	bool	 crowded;		/* no number is left for us */
+	const char *left;		/* why in memory beside a sound file */
 	uint16_t gen;			/* of our worker number */
 	uint16_t epoch;			/* of the present map */
 	uint16_t epochs;		/* given out */

@@ -493,6 +493,12 @@ chat_start(struct call *c, const struct endpoint *e, struct api_request *rq,
 
 	if (!json_sent(c, f))
 		return NULL;
+	if (ledger_crowded(c->a->ledger)) {
+		fault_set(f, FAULT_OVERLOADED, NULL, "more processes than the "
+		    "gateway can count answer requests");
+		f->retry_ms = 1000;
+		return NULL;
+	}
 	if (chat_scan(&ask.chat, rq->body, rq->len, f) != 0)
 		return NULL;
 	ask.alias = alias_of(cfg, ask.chat.model, f);

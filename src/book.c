@@ -118,11 +118,20 @@ book_snapshot(struct book *b, const struct config *cfg,
 	return 0;
 }
 
+bool
+book_crowded(const struct book *b)
+{
+	return map_why(b->t.map) != NULL && b->t.crowded;
+}
+
 const char *
 book_health(const struct book *b)
 {
 	if (map_why(b->t.map) == NULL)
-		return NULL;
+		return b->unsaved ? "no checkpoint can be written; a power "
+		    "cut would lose counts" : NULL;
+	if (b->t.left != NULL)
+		return b->t.left;
 	return b->why[0] != '\0' ? b->why : map_why(b->t.map);
 }
 
@@ -168,6 +177,8 @@ checkpoint(struct book *b, bool leaving)
 		due = slot_save(&b->t, &b->now, 0);
 		map_end(b->t.map);
 	} else {
+		if (map_stale(b->t.map, &b->now) < 0)
+			b->unsaved = false;	/* another process could */
 		if (map_stale(b->t.map, &b->now) < SAVE_MS ||
 		    map_begin(b->t.map) < 0)
 			return;

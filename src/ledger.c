@@ -60,6 +60,12 @@ ledger_health(const struct ledger *l)
 	return book_health(&l->b);
 }
 
+bool
+ledger_crowded(const struct ledger *l)
+{
+	return book_crowded(&l->b);
+}
+
 void
 ledger_aside(struct ledger *l)
 {

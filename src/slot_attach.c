@@ -55,7 +55,8 @@ take_worker(struct slot_table *t, const struct text_time *now)
 	uint64_t *w;
 
 	t->worker = map_claim(t->map);
-	if (t->worker < 0)
+	t->crowded = t->worker < 0;
+	if (t->crowded)
 		return;
 	w = map_stage(t->map, SLOT_WORKERS_OFF + (size_t)t->worker * 8, 8);
 	if (w == NULL)
@@ -164,7 +165,7 @@ slot_attach(struct slot_table *t, const char *path,
 	struct map_want want = { .path = path, .layout = slot_layout() };
 	struct map *old = t->map, *m;
 	uint16_t epoch = t->epoch;
-	bool memory = old != NULL && map_why(old) != NULL;
+	bool memory = old != NULL && map_why(old) != NULL, crowded;
 	int r = -1;
 
 	sizes(t, &nslots, &naliases);
@@ -179,14 +180,20 @@ slot_attach(struct slot_table *t, const char *path,
 		stay(t, old, epoch);
 		return 0;
 	}
-	if (r == 0 && map_why(m) == NULL)
+	if (r == 0 && map_why(m) == NULL) {
+		t->left = NULL;
 		charge(t, now);
+	}
 	map_end(m);
 	map_close(old);
 	if (r < 0 && path != NULL) {
-		log_msg(LOG_WARN, "state_full", "%s: no room for this"
-		    " process; it counts in memory", path);
-		return slot_attach(t, NULL, now);
+		crowded = t->crowded;
+		t->left = crowded ? "more processes than the state file has"
+		    " room for" : "the state file cannot grow for this"
+		    " configuration (a full disk?)";
+		log_msg(LOG_WARN, "state_full", "%s: %s", path, t->left);
+		r = slot_attach(t, NULL, now);
+		t->crowded = crowded;
 	}
 	return r;
 }
