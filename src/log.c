@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -29,6 +30,7 @@ static char bytes[LINE + 1];
 static struct buf line;
 static bool active;
 static int64_t dropped;		/* lines that could not be written */
+static bool torn;		/* the last one could in part */
 static enum log_level limit = LOG_INFO;
 static struct secret *secrets;
 static size_t secret_count;
@@ -235,11 +237,32 @@ writable(void)
 	return kind == NEVER || poll(&p, 1, 0) != 0;
 }
 
+/* By one write, or the lines of two processes would mix. On a full disk it may
+ * take a part of it, or nothing: counted as lost, and what comes next begins a
+ * line of its own. */
+static void
+put_line(int64_t lost)
+{
+	struct iovec v[2] = { { "\n", torn }, { line.data, line.len } };
+	ssize_t n;
+
+	do
+		n = writev(STDERR_FILENO, v, 2);
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)(torn + line.len)) {
+		torn = false;
+		return;
+	}
+	dropped = lost + 1;
+	if (n > 0)
+		torn = n > (ssize_t)torn;
+}
+
 void
 log_close(void)
 {
 	int saved = errno;
-	ssize_t n;
+	int64_t lost;
 
 	if (!active)
 		return;
@@ -260,12 +283,11 @@ log_close(void)
 	}
 	if (dropped > 0)
 		number("dropped", dropped);
+	lost = dropped;
 	dropped = 0;
 	line.max = LINE;
 	buf_puts(&line, "}\n");
-	do
-		n = write(STDERR_FILENO, line.data, line.len);
-	while (n < 0 && errno == EINTR);
+	put_line(lost);
 	errno = saved;
 }
 
