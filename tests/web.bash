@@ -201,7 +201,7 @@ nginx_write()
 	worker_processes 1;
 	pid $DIR/nginx.pid;
 	error_log $DIR/web.err warn;
-	events { worker_connections 4096; }
+	events { worker_connections 10240; }
 	http {
 	  include /etc/nginx/mime.types;
 	  access_log off;
