@@ -44,7 +44,8 @@ main()
 	read -r hole closed <"$DIR/nowhere.ports"
 	sed "s!@MOCK@!$MOCK_URL!; s!@TLS@!https://127.0.0.1:$MOCK_PORT!
 	    s!@HOLE@!http://127.0.0.1:$hole!
-	    s!@CLOSED@!http://127.0.0.1:$closed!" "$1/conf" | config_write
+	    s!@CLOSED@!http://127.0.0.1:$closed!" "$1/conf" |
+	    config_write "ca-path = \"$1/ca.pem\""
 	nginx_start keep && alive "$RELEVO_PID" || return 1
 	fcgi=$URL
 	lighttpd_start cgi || return 1

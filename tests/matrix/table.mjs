@@ -3,7 +3,8 @@
 // concerns, alone and with a second provider, under FastCGI and under CGI.
 //
 // A row: what is wrong, where, how the mock is told to do it (or `raw`, all
-// that it sends; or `url`), and what is to come of it. `only` names the forms
+// that it sends; or `url`; or `peer`, another provider, see peers.mjs, which is
+// `asked` so often), and what is to come of it. `only` names the forms
 // that a row concerns: sse (an event stream is asked for), text (so it is, but
 // the client gets bare text), json (one object). `set` are options of the
 // provider, `model` and `good` of the bad and the good model.
@@ -76,9 +77,11 @@ const length = (n) => `Content-Length: ${n}\r\n`;
 const date = (s) => new Date(Date.now() + s * 1000).toUTCString()
 	.replaceAll(',', '%2C').replaceAll(' ', '+');
 
-const soon = { set: 'first-event-timeout = 200ms' };
-const quiet = { set: 'idle-timeout = 200ms' };
-const short = { set: 'total-timeout = 600ms' };
+// Long enough for a slow machine to have asked by then.
+const soon = { set: 'first-event-timeout = 500ms' };
+const quiet = { set: 'idle-timeout = 500ms' };
+const short = { set: 'total-timeout = 1s' };
+const h2 = { set: 'http2 = yes' };
 const stream = { only: ['sse', 'text'] };
 const one = { only: ['json'] };
 // To libcurl a used connection that ends so was closed for idleness: it asks
@@ -98,8 +101,10 @@ export const rows = [
 		set: 'connect-timeout = 200ms' }, late],
 	['TLS that nobody answers', 'before the head', { url: '@TLS@',
 		set: 'connect-timeout = 200ms' }, late],
-	['a certificate of nobody', 'before the head', { url: '@SELF@' },
-		refused],
+	...['self-signed', 'unknown CA', 'expired', 'not yet valid',
+		'wrong host', 'of an address'].map((name) =>
+		[`a certificate that is ${name}`, 'before the head',
+			{ peer: name }, refused, { asked: 0 }]),
 	['FIN', 'before the head', 'close', cut, again],
 	['RST', 'before the head', 'reset', cut, again],
 	['silence', 'before the head', 'gatehead=never', late, soon],
@@ -291,7 +296,53 @@ export const rows = [
 	['silence', 'after the object', 'silence=done,nochunk', whole(), one],
 	['hang-up', 'after the answer', 'hangup', whole()],
 
+	// HTTP/2.
+	['RST_STREAM', 'before the head', { peer: 'h2: RST_STREAM' }, cut, h2],
+	['RST_STREAM CANCEL', 'before the head', { peer:
+		'h2: RST_STREAM CANCEL' }, cut, h2],
+	['RST_STREAM without error', 'before the head', { peer:
+		'h2: RST_STREAM without error' }, cut, h2],
+	['GOAWAY', 'before the head', { peer: 'h2: GOAWAY' }, cut, h2],
+	// libcurl 7.88 does not ask again by itself, though it might (RFC 9113,
+	// 6.8) and does so after a REFUSED_STREAM.
+	['GOAWAY, unseen', 'before the head', { peer:
+		'h2: GOAWAY, unseen, once' }, cut, h2],
+	['HTTP/2 closed', 'before the head', { peer: 'h2: connection closed' },
+		cut, h2],
+	['RST_STREAM', 'after the head', { peer:
+		'h2: RST_STREAM after the head' }, empty, { ...h2, ...stream }],
+	['END_STREAM', 'after the head', { peer:
+		'h2: END_STREAM after the head' }, empty, h2],
+	['RST_STREAM', 'after content', { peer: 'h2: RST_STREAM in the middle' },
+		told('upstream_cut'), { ...h2, ...stream }],
+	['RST_STREAM without error', 'after content', { peer:
+		'h2: RST_STREAM without error in the middle' },
+	told('upstream_cut'), { ...h2, ...stream }],
+	['GOAWAY and closed', 'after content', { peer:
+		'h2: GOAWAY in the middle, then closed' }, told('upstream_cut'),
+	{ ...h2, ...stream }],
+	['END_STREAM', 'after content', { peer: 'h2: END_STREAM in the middle' },
+		told('upstream_cut'), { ...h2, ...stream }],
+	['RST_STREAM', 'in the object', { peer: 'h2: RST_STREAM in the middle' },
+		cut, { ...h2, ...one }],
+	['RST_STREAM without error', 'in the object', { peer:
+		'h2: RST_STREAM without error in the middle' }, malformed,
+	{ ...h2, ...one }],
+	['GOAWAY and closed', 'in the object', { peer:
+		'h2: GOAWAY in the middle, then closed' }, cut,
+	{ ...h2, ...one }],
+	['END_STREAM', 'in the object', { peer: 'h2: END_STREAM in the middle' },
+		malformed, { ...h2, ...one }],
+
 	// What looks wrong and is not.
+	['a good certificate', 'TLS', { peer: 'good' }, whole()],
+	['HTTP/2', 'TLS', { peer: 'h2: nothing' }, whole(), h2],
+	['REFUSED_STREAM once', 'before the head', { peer:
+		'h2: REFUSED_STREAM once' }, whole(), { ...h2, asked: 2 }],
+	['GOAWAY and the rest', 'after content', { peer:
+		'h2: GOAWAY in the middle, then the rest' }, whole(), h2],
+	['RST_STREAM', 'after [DONE]', { peer: 'h2: RST_STREAM after the end' },
+		whole(), { ...h2, ...stream }],
 	['CRLF', 'framing', 'crlf', whole(), stream],
 	['CR', 'framing', 'cr', whole(), stream],
 	['no space', 'framing', 'nospace', whole(), stream],
