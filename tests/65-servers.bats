@@ -114,3 +114,98 @@ cgi_alone()
 	req GET /health
 	http_status 200
 }
+
+# -- Servers that collect -----------------------------------------------------
+
+# What a server may hold back is whole all the same; `doctor` tells of it
+# (85-doctor.bats). Only nginx heeds the header, and keeps it to itself.
+@test "servers: lighttpd that collects: whole, and told not to" {
+	local mode
+
+	for mode in 0 1 2; do
+		lighttpd_start fcgi "server.stream-response-body := $mode"
+		for accept in text/event-stream text/plain; do
+			chat '' -H "Accept: $accept"
+			http_status 200
+			[[ $(header x-accel-buffering) == no ]]
+		done
+		[[ $output == 'w1 w2 w3 w4 w5 ' ]]
+		ask m1 'stream: true'
+		[[ $(header x-accel-buffering) == no ]]
+		stream_whole
+		ask m1
+		json '.choices[0].message.content == "w1 w2 w3 w4 w5 "'
+		stop web "$WEB_PID"
+	done
+}
+
+# -- nginx that asks again ----------------------------------------------------
+
+# nginx_two SERVER [OPTION]: a second server of the upstream.
+nginx_two()
+{
+	sed -i "s|server unix:$DIR/relevo.sock;|& $1|
+	    s|return 200 \"${DIR##*/}\"|return 200 \"${DIR##*/} two\"|
+	    s|fastcgi_buffering off;|& ${2:-}|" "$DIR/nginx.conf"
+	kill -HUP "$WEB_PID"
+	until_true 10 two_servers
+}
+
+two_servers()
+{
+	curl -s -m 2 "$URL/.up" | grep -q two
+}
+
+asked_once_each()
+{
+	[[ $(mock_stats .total) == "$1" ]]
+	req GET /usage
+	json '.totals.requests == $n and .totals.inFlight == 0' --argjson n "$1"
+}
+
+@test "nginx: of two servers one is not there: one call, one lease each" {
+	nginx_start keep
+	nginx_two "server unix:$DIR/nobody.sock;"
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		ask m1
+		http_status 200
+		chat
+		http_status 200
+		stream_whole
+	done
+	asked_once_each 20
+}
+
+# The worker dies with the question: was it asked already?
+killed_while_asked()
+{
+	mock_script m1 gatehead=never
+	stream_open m1 '' -i
+	mock_wait m1 inflight
+	# The next one is answered at once.
+	mock_script m1 tokens=1
+	kill -KILL "$(pgrep -P "$RELEVO_PID" | head -n 1)"
+	stream_wait
+}
+
+@test "nginx: a question that a worker died with is not asked again" {
+	STDERR_ALLOW='worker'
+	nginx_start keep
+	nginx_two "server unix:$DIR/relevo.sock;"
+	killed_while_asked
+	[[ $output == 'HTTP/1.1 502 '* ]]
+	[[ $(mock_stats .models.m1.requests) == 1 ]]
+	until_true 10 asked_once_each 1
+}
+
+# Paid twice, counted twice: why README tells not to.
+@test "nginx: with non_idempotent it is asked again, and counted twice" {
+	STDERR_ALLOW='worker'
+	nginx_start keep
+	nginx_two "server unix:$DIR/relevo.sock;" \
+	    'fastcgi_next_upstream error timeout non_idempotent;'
+	killed_while_asked
+	[[ $output == 'HTTP/1.1 200 '* && $output == *'"w1 "'* ]]
+	[[ $(mock_stats .models.m1.requests) == 2 ]]
+	until_true 10 asked_once_each 2
+}
