@@ -43,6 +43,11 @@ proof '20,000 power cuts' '$p' "$build/kill/power" 20000
 proof '10,000 kills' '$p' "$build/kill/kill" 10000
 proof 'every call fails once' 's/^ok - every call fails once: //p' \
     env BUILD=build/san bash tests/prove/faults.sh
+proof 'the fault matrix, sanitizers' 's/^# \([0-9]* of [0-9]* .*\)/\1/p' \
+    env RELEVO="$PWD/build/san/relevo" \
+    ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 \
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+    node tests/matrix/run.mjs
 LINES_MOST=40 proof 'streams, a million requests, a day' \
     's/^ok [0-9]* soak: //p' bats --tap tests/prove/soak.bats
 proof 'the time of a refusal' '$p' "$build/prove/timing"
