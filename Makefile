@@ -215,6 +215,7 @@ help:
 	@echo 'make kill       cuts, power cuts, KILLS=2000 kills'
 	@echo 'make sim        a simulated day'
 	@echo 'make fuzz       every target 30 s; make fuzz-build: build them'
+	@echo 'make fuzz-plain build them without following comparisons: twice as fast'
 	@echo 'make check-mounts  every web server before one list of checks'
 	@echo 'make check-sdk  the JavaScript SDKs against the program'
 	@echo 'make prove      the long proofs: kills, faults, streams, a million requests'

@@ -175,11 +175,11 @@ within()
 
 # libcurl and libfcgi take about half of each (a relay with nothing else in it
 # needs 97,500 and 227,000).
-@test "gate: a chat is at most 205,000 instructions" {
+@test "gate: a chat is at most 188,000 instructions" {
 	gate_config
 	gate_body 2000
 	gate_instructions 200
-	within $((205000 * 105 / 100)) "instructions for a chat"
+	within $((188000 * 105 / 100)) "instructions for a chat"
 }
 
 @test "gate: a stream of 200 chunks is at most 382,000 instructions" {
