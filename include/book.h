@@ -51,13 +51,19 @@ const char *book_health(const struct book *b);
  * admitted nobody else would see. */
 bool	book_crowded(const struct book *b);
 
-/* The number of lease i of generation gen, never 0. */
+/* The number of lease i of generation gen, never 0; with BOOK_PROBE, which is
+ * no part of any, one that probes what is barred. */
+#define BOOK_PROBE	0x8000
 uint64_t book_lease(const struct book *b, uint32_t gen, uint32_t i);
 
 /* End a lease by its number, wherever it was taken; not under the lock. One
  * that is not open is ignored. */
 void	book_settle(struct book *b, const struct text_time *now,
 	    uint64_t lease, const struct slot_end *end);
+
+/* See ledger_good; not under the lock. */
+void	book_good(struct book *b, const struct text_time *now,
+	    uint64_t lease);
 
 /* Under the lock: mend a scope's days after the wall clock was set back. */
 void	book_heal(struct book *b, size_t scope);

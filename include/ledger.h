@@ -65,6 +65,15 @@ int	ledger_dare(struct ledger *l, const struct text_time *now, size_t lane,
 	    size_t client, int64_t tokens, uint64_t *lease,
 	    struct quota_answer *why);
 
+/* Whether this lease is the probe of something that is barred: all others are
+ * refused there until it is known how it fares. No lock. */
+bool	ledger_probes(uint64_t lease);
+
+/* A probe gives content, and may do so for minutes: what it was for is open
+ * from now on. Should it fail later, that is a failure like any other. */
+void	ledger_good(struct ledger *l, const struct text_time *now,
+	    uint64_t lease);
+
 /* How an attempt ended. */
 struct ledger_end {
 	bool	 counted;	/* the provider counts it as a request */

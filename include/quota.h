@@ -148,6 +148,12 @@ struct window_mark quota_take(struct quota_slot *s,
 void	quota_done(struct quota_slot *s, const struct text_time *t,
 	    uint64_t lease, bool known, bool failed);
 
+/* The lease `lease` is served, though not at its end: if it is the probe, the
+ * scope is open, and what becomes of the rest is no probe's result. A bar that
+ * the provider has named since then stays. */
+void	quota_good(struct quota_slot *s, const struct text_time *t,
+	    uint64_t lease);
+
 /* See ledger_bar. */
 void	quota_bar(struct quota_slot *s, const struct text_time *t,
 	    const struct quota_ban *ban);

@@ -179,6 +179,11 @@ struct slot_end {
 void	slot_settle(struct slot_table *t, const struct text_time *now,
 	    uint32_t i, const struct slot_end *end);
 
+/* Lease i is served, though not at its end: see quota_good. In a transaction of
+ * its own. */
+void	slot_good(struct slot_table *t, const struct text_time *now,
+	    uint32_t i);
+
 /* End the leases of dead processes; their number. */
 size_t	slot_sweep(struct slot_table *t, const struct text_time *now);
 

@@ -1,5 +1,6 @@
 #include "book.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,13 +215,27 @@ remember(struct book *b, uint32_t gen, uint32_t index,
 	b->ended[b->nended++] = (struct book_ended){ gen, index, *e };
 }
 
-static void
-settle(struct book *b, uint32_t gen, uint32_t i, const struct slot_end *e)
+static_assert(SLOT_LEASES <= BOOK_PROBE, "a bit of its own");
+
+static uint32_t
+index_of(uint64_t lease)
+{
+	return lease & (BOOK_PROBE - 1);
+}
+
+static bool
+open_here(const struct book *b, uint32_t gen, uint32_t i)
 {
 	const struct slot_lease *s = slot_lease(&b->t, i);
 
-	if (s != NULL && s->gen == gen && s->owner == b->t.worker + 1 &&
-	    s->owner_gen == b->t.gen)
+	return s != NULL && s->gen == gen && s->owner == b->t.worker + 1 &&
+	    s->owner_gen == b->t.gen;
+}
+
+static void
+settle(struct book *b, uint32_t gen, uint32_t i, const struct slot_end *e)
+{
+	if (open_here(b, gen, i))
 		slot_settle(&b->t, &b->now, i, e);
 }
 
@@ -228,7 +243,7 @@ void
 book_settle(struct book *b, const struct text_time *now, uint64_t lease,
     const struct slot_end *e)
 {
-	uint32_t gen = (uint32_t)(lease >> 32), i = lease & 0xffff;
+	uint32_t gen = (uint32_t)(lease >> 32), i = index_of(lease);
 	uint16_t epoch = (uint16_t)(lease >> 16);
 
 	if (epoch == b->t.epoch && book_begin(b, now) == 0) {
@@ -239,6 +254,20 @@ book_settle(struct book *b, const struct text_time *now, uint64_t lease,
 	}
 	if (epoch != b->t.epoch && b->away != NULL && epoch == b->t.away)
 		remember(b, gen, i, e);
+}
+
+/* A lease of a file that is away tells it when it ends. */
+void
+book_good(struct book *b, const struct text_time *now, uint64_t lease)
+{
+	uint32_t gen = (uint32_t)(lease >> 32), i = index_of(lease);
+	uint16_t epoch = (uint16_t)(lease >> 16);
+
+	if (epoch != b->t.epoch || book_begin(b, now) < 0)
+		return;
+	if (epoch == b->t.epoch && open_here(b, gen, i))
+		slot_good(&b->t, &b->now, i);
+	book_end(b);
 }
 
 /* In flight is what the leases say. It changes together with them, so this

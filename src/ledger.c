@@ -126,11 +126,13 @@ reserve(struct ledger *l, struct taking *k)
 	struct window_mark m = { 0, 0 };
 	struct slot_scope *c;
 	struct quota_slot *q;
+	uint64_t probe, kind = 0;
 	uint32_t i;
 	size_t n;
 
 	if ((s = slot_lease_new(&l->b.t, &i)) == NULL)
 		return 0;
+	probe = slot_probe(s->gen, i);
 	s->owner = (uint16_t)(l->b.t.worker + 1);
 	s->owner_gen = l->b.t.gen;
 	s->tokens = (uint32_t)k->tokens;
@@ -140,8 +142,9 @@ reserve(struct ledger *l, struct taking *k)
 		q = slot_stage(&l->b.t, k->scope[n], &l->b.now);
 		if (q == NULL)
 			return 0;
-		m = quota_take(q, &c->rule, &k->now, k->tokens,
-		    slot_probe(s->gen, i));
+		m = quota_take(q, &c->rule, &k->now, k->tokens, probe);
+		if (q->probe == probe)
+			kind = BOOK_PROBE;
 		s->slot[n] = (uint16_t)(c->slot + 1);
 		s->serial[n] = m.serial;
 		if (map_why(l->b.t.map) != NULL) {
@@ -152,7 +155,7 @@ reserve(struct ledger *l, struct taking *k)
 	}
 	s->sec = m.sec;
 	map_commit(l->b.t.map);
-	return book_lease(&l->b, s->gen, i);
+	return book_lease(&l->b, s->gen, i) | kind;
 }
 
 static int
@@ -209,6 +212,18 @@ ledger_dare(struct ledger *l, const struct text_time *now, size_t lane,
 
 	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
 	return take_all(l, &k, lease, why);
+}
+
+bool
+ledger_probes(uint64_t lease)
+{
+	return lease & BOOK_PROBE;
+}
+
+void
+ledger_good(struct ledger *l, const struct text_time *now, uint64_t lease)
+{
+	book_good(&l->b, now, lease);
 }
 
 /* Settle. */

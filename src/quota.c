@@ -182,6 +182,27 @@ quota_take(struct quota_slot *s, const struct window_rule *r,
 	return window_take(&s->windows, r->day, t, tokens);
 }
 
+/* The probe was answered. By a refusal, it may be, or another request was
+ * refused since: what the provider said then stays. */
+static void
+served(struct quota_slot *s, const struct text_time *t)
+{
+	if (probing((enum quota_reason)s->bar) &&
+	    (s->guess != 0 || t->wall >= s->bar_until))
+		s->bar = QUOTA_OPEN;
+	s->backoff = s->dares = 0;
+	s->dare_until = 0;
+}
+
+void
+quota_good(struct quota_slot *s, const struct text_time *t, uint64_t lease)
+{
+	if (s->probe != lease)
+		return;
+	s->probe = 0;
+	served(s, t);
+}
+
 void
 quota_done(struct quota_slot *s, const struct text_time *t, uint64_t lease,
     bool known, bool failed)
@@ -201,11 +222,7 @@ quota_done(struct quota_slot *s, const struct text_time *t, uint64_t lease,
 	if (!known)
 		return;
 	if (!failed) {
-		/* It may have been refused, by a limit: that bar stays. */
-		if (probing((enum quota_reason)s->bar))
-			s->bar = QUOTA_OPEN;
-		s->backoff = s->dares = 0;
-		s->dare_until = 0;
+		served(s, t);
 		return;
 	}
 	/* Asked early, it says nothing of how long the bar should be. */

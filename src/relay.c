@@ -427,8 +427,13 @@ on_out(void *arg)
 {
 	struct relay *r = arg;
 	bool first = !r->answer.content;
+	struct text_time now;
 
 	if (first) {
+		if (ledger_probes(r->lease)) {
+			text_clock(&now);
+			ledger_good(r->rs->ledger, &now, r->lease);
+		}
 		r->answer.content = true;
 		r->first_ms = loop_now(r->rs->loop) - r->call.began;
 		answer_trail(&r->answer, provider_of(r)->name, "ok");

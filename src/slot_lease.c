@@ -119,6 +119,27 @@ slot_settle(struct slot_table *t, const struct text_time *now, uint32_t i,
 	map_commit(t->map);
 }
 
+void
+slot_good(struct slot_table *t, const struct text_time *now, uint32_t i)
+{
+	const struct slot_lease *l = slot_lease(t, i);
+	const struct quota_slot *is;
+	struct quota_slot *s;
+	uint64_t probe;
+	int k;
+
+	if (l == NULL || l->owner == 0)
+		return;
+	probe = slot_probe(l->gen, i);
+	for (k = 0; k < SLOT_SCOPES; k++) {
+		is = slot_index(t, l->slot[k] - 1u);
+		if (is != NULL && is->probe == probe &&
+		    (s = slot_stage_index(t, l->slot[k] - 1u)) != NULL)
+			quota_good(s, now, probe);
+	}
+	map_commit(t->map);
+}
+
 size_t
 slot_sweep(struct slot_table *t, const struct text_time *now)
 {

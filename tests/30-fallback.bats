@@ -219,6 +219,34 @@ all_fail()
 	[[ $(header x-relevo-attempts) == p1:ok ]]
 }
 
+# Whoever tries it first may have a long answer before him; the others need not
+# wait for its end. That it breaks off later is a failure like any other.
+@test "only lane: open to all at the first content of who tried it" {
+	config_mock p1 m1 | config_write
+	lighttpd_start fcgi
+	mock_script m1 close 1
+	chat
+	refused 502 upstream_cut
+	mock_script m1 cut=3,gate=g 1
+	stream_open m1
+	mock_wait m1 requests 2
+	chat
+	refused 503 all_failed
+	mock_gate g 2
+	stream_until w2
+	chat
+	stream_whole
+	[[ $(header x-relevo-attempts) == p1:ok ]]
+	mock_gate g 3
+	stream_wait
+	[[ $output == *upstream_cut* ]]
+	req GET /models
+	json '.models[0] | .available == false and .reason == "down"'
+	chat
+	stream_whole
+	[[ $(header x-relevo-attempts) == p1:barred+ok ]]
+}
+
 @test "only lane: what the provider said of itself holds" {
 	config_mock p1 m1 | config_write
 	lighttpd_start fcgi

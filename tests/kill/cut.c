@@ -92,7 +92,7 @@ start(int64_t ms)
 static const struct ledger_end end_good = { .counted = true, .prompt = 30,
     .completion = 4000, .first_ms = 12, .raw = 20 };
 
-static uint64_t held;
+static uint64_t held, probe;
 
 static void
 do_take(struct ledger *l)
@@ -109,10 +109,19 @@ do_dare(struct ledger *l)
 {
 	struct text_time t = at(4000);
 	struct quota_answer why;
-	uint64_t id;
 
-	if (ledger_dare(l, &t, 1, LEDGER_NOBODY, 100, &id, &why) != 0)
+	if (ledger_dare(l, &t, 1, LEDGER_NOBODY, 100, &probe, &why) != 0)
 		_exit(8);
+}
+
+static void
+do_good(struct ledger *l)
+{
+	struct text_time t = at(4000);
+
+	if (!ledger_probes(probe))
+		_exit(8);
+	ledger_good(l, &t, probe);
 }
 
 static void
@@ -157,9 +166,12 @@ do_reset(struct ledger *l)
 static const struct {
 	const char *name;
 	void (*run)(struct ledger *l);
+	void (*first)(struct ledger *l);	/* whole, before it */
 } changes[] = {
-	{ "take", do_take }, { "dare", do_dare }, { "settle", do_settle },
-	{ "observe", do_observe }, { "bar", do_bar }, { "reset", do_reset },
+	{ "take", do_take, NULL }, { "dare", do_dare, NULL },
+	{ "good", do_good, do_dare }, { "settle", do_settle, NULL },
+	{ "observe", do_observe, NULL }, { "bar", do_bar, NULL },
+	{ "reset", do_reset, NULL },
 };
 
 /* Everything but what names a process. */
@@ -221,6 +233,8 @@ run(int c, long n, long again)
 		ledger_take(l, &t, 0, 0, 70, &held, &why);
 		ledger_bar(l, &t, 1, LEDGER_LANE, &(struct quota_ban){
 		    QUOTA_DOWN, T0 + 90000, true });
+		if (changes[c].first != NULL)
+			changes[c].first(l);
 		cut_n = 0;
 		cut_at = n;
 		if (n >= 0)

@@ -550,6 +550,65 @@ probes_one_at_a_time(void **state)
 	ledger_close(l);
 }
 
+/* A stream of minutes is no reason to refuse all others: the probe is over at
+ * its first content, and what becomes of it then is a failure like any other,
+ * for which nothing doubles. */
+static void
+a_probe_that_answers_is_over(void **state)
+{
+	static const struct quota_ban bans[] = {
+		{ QUOTA_DOWN, T0 + 10000, false },	/* half open, at 10 s */
+		{ QUOTA_TIMEOUT, T0 + 90000, true },	/* dared, at 10 s */
+	};
+	const struct ledger_end bad = { .counted = true, .failed = true,
+	    .prompt = -1, .completion = -1, .first_ms = -1 };
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct ledger_counts c;
+	struct quota_row rows[CONFIG_LIMITS];
+	struct text_time t = at(0), now = at(10000);
+	uint64_t id, other;
+	size_t i;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 1, &other, &why));
+	assert_false(ledger_probes(other));
+	for (i = 0; i < 2; i++) {
+		ledger_bar(l, &t, i, LEDGER_LANE, &bans[i]);
+		ledger_bar(l, &t, i, LEDGER_KEY, &bans[i]);
+		assert_int_equal(0, ledger_dare(l, &now, i, LEDGER_NOBODY, 1,
+		    &id, &why));
+		assert_true(ledger_probes(id));
+		assert_int_equal(-1, take(l, 10500, i, 1, &other, &why));
+		/* of one that is none, or no more, nothing follows */
+		now = at(11000);
+		ledger_good(l, &now, 12345);
+		assert_int_equal(-1, take(l, 11000, i, 1, &other, &why));
+		ledger_good(l, &now, id);
+		assert_int_equal(0, take(l, 11000, i, 1, &other, &why));
+		assert_false(ledger_probes(other));
+		sound(l, 11000);
+		settle_at(l, 12000, id, &bad);
+		assert_int_equal(0, take(l, 12000, i, 1, &other, &why));
+		ledger_report(l, &now, LEDGER_K_LANE, i, &c, rows);
+		assert_int_equal(1, c.failures);
+		ledger_good(l, &now, id);
+		now = at(10000);
+	}
+	/* the next one begins at 20 s */
+	t = at(13000);
+	ledger_bar(l, &t, 0, LEDGER_LANE,
+	    &(struct quota_ban){ QUOTA_DOWN, T0 + 20000, false });
+	assert_int_equal(0, take(l, 20000, 0, 1, &id, &why));
+	settle_at(l, 20000, id, &bad);
+	assert_int_equal(-1, take(l, 20000, 0, 1, &id, &why));
+	assert_int_equal(T0 + 40000, why.until);
+	ledger_close(l);
+}
+
 /* Its client left before anything came, or our memory was out: the next one
  * finds out. */
 static void
@@ -1365,7 +1424,8 @@ main(void)
 		T(counts_what_is_in_flight), T(ends_the_leases_of_the_dead),
 		T(a_clean_end_settles_and_is_kept), T(config_may_change),
 		T(grows), T(turns_are_shared), T(bars_the_right_scope),
-		T(probes_one_at_a_time), T(learns_nothing),
+		T(probes_one_at_a_time), T(a_probe_that_answers_is_over),
+		T(learns_nothing),
 		T(believes_the_provider),
 		T(views_fold_all_scopes), T(learns_the_estimate),
 		T(table_of_leases_full), T(dumps_and_resets),

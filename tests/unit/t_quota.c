@@ -210,6 +210,28 @@ a_probe_is_told_a_limit(void **state)
 	assert_int_equal(QUOTA_OPEN, ask(&s, 40000, 0).reason);
 }
 
+/* Nor is it all the same what the provider said of itself to another request
+ * while the probe was out. */
+static void
+a_word_outlasts_the_probe(void **state)
+{
+	struct text_time t = at(10000);
+	struct quota_slot s;
+
+	(void)state;
+	quota_init(&s, "lane/x", hash);
+	quota_bar(&s, &(struct text_time){ T0, 0 },
+	    &(struct quota_ban){ QUOTA_DOWN, T0 + 10000, false });
+	take(&s, 10000, 0, 1);
+	quota_good(&s, &t, 2);
+	assert_int_equal(QUOTA_PROBE, ask(&s, 10000, 0).reason);
+	quota_bar(&s, &t,
+	    &(struct quota_ban){ QUOTA_CAPACITY, T0 + 40000, false });
+	quota_good(&s, &t, 1);
+	assert_int_equal(QUOTA_CAPACITY, ask(&s, 39999, 0).reason);
+	assert_int_equal(QUOTA_OPEN, ask(&s, 40000, 0).reason);
+}
+
 static void
 guess(struct quota_slot *s, int64_t now, int64_t until)
 {
@@ -410,6 +432,7 @@ main(void)
 		T(has_a_word_for_each_reason), T(names_the_longest_refusal),
 		T(zero_admits_nothing), T(bars_keep_the_longer),
 		T(backs_off_doubling), T(a_probe_is_told_a_limit),
+		T(a_word_outlasts_the_probe),
 		T(dares_what_is_a_guess), T(never_dares_a_word),
 		T(counts_failures_in_a_row),
 		T(sees_pressure_and_room), T(gives_rows), T(estimates),
