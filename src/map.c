@@ -29,6 +29,7 @@
 
 #define OPEN_WAIT_MS	2000
 #define TRIES		20
+#define ASIDE_MAX	1000	/* names of one second */
 
 static_assert(sizeof(struct map_head) == 48, "head");
 
@@ -322,20 +323,37 @@ examine(struct map *m, bool any)
 	m->state = restore(m, any) ? MAP_RESTORED : MAP_FRESH;
 }
 
+/* A name that is free for what is set aside now; its length or -1. Nobody else
+ * looks for one: the lock of the file that has the path is ours. */
+static int
+aside(const struct map *m, int64_t wall, char *to, size_t size)
+{
+	struct stat st;
+	char stamp[24];
+	int i, n;
+
+	text_iso(stamp, wall);
+	n = snprintf(to, size, "%s.bad-%s", m->path, stamp);
+	for (i = 2; n < (int)size && lstat(to, &st) == 0; i++) {
+		if (i > ASIDE_MAX)
+			return -1;
+		n = snprintf(to, size, "%s.bad-%s-%d", m->path, stamp, i);
+	}
+	return n < (int)size ? n : -1;
+}
+
 /* Rename what is not ours, so that nothing of it is lost. */
 static int
 set_aside(struct map *m, const char *what, int64_t wall)
 {
-	char to[4096], stamp[24];
+	char to[4096];
 
 	if (others(m)) {
 		because(m, "%s: %s, but other processes use it", m->path,
 		    what);
 		return -1;
 	}
-	text_iso(stamp, wall);
-	if (snprintf(to, sizeof(to), "%s.bad-%s", m->path, stamp) >=
-	    (int)sizeof(to) || rename(m->path, to) < 0) {
+	if (aside(m, wall, to, sizeof(to)) < 0 || rename(m->path, to) < 0) {
 		because(m, "%s: %s, and it cannot be renamed", m->path, what);
 		return -1;
 	}
