@@ -155,12 +155,12 @@ slot_sweep(struct slot_table *t, const struct text_time *now)
 			continue;
 		w = l->owner - 1;
 		if (w >= MAP_WORKERS)
-			w = 0;
-		if (w == t->worker)
+			;			/* nobody's */
+		else if (w == t->worker)
 			known[w] = l->owner_gen == t->gen ? 1 : 2;
 		else if (known[w] == 0)
 			known[w] = map_alive(t->map, w) ? 1 : 2;
-		if (known[w] == 2) {
+		if (w >= MAP_WORKERS || known[w] == 2) {
 			slot_settle(t, now, i, NULL);
 			n++;
 		}

@@ -340,6 +340,38 @@ ends_the_leases_of_the_dead(void **state)
 	ledger_close(l);
 }
 
+/* An owner that there cannot be is dead, and not the first of the living. */
+static void
+ends_the_leases_of_nobody(void **state)
+{
+	static const uint16_t owners[] = { MAP_WORKERS + 1, UINT16_MAX };
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(100);
+	struct slot_lease *e;
+	uint64_t id;
+	size_t i;
+
+	(void)state;
+	world(&w);
+	w.c.state = NULL;		/* in memory we are the first */
+	l = open_at(&w, 0);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(0, take(l, 0, 0, 50, &id, &why));
+		assert_int_equal(0, book_begin(&l->b, &t));
+		e = slot_stage_lease(&l->b.t, 0);
+		e->owner = owners[i];
+		map_commit(l->b.t.map);
+		book_end(&l->b);
+		ledger_tick(l, &t);
+		assert_int_equal(i + 1, slot_head(&l->b.t)->abandoned);
+		assert_int_equal(0, row(l, 100, LEDGER_K_LANE, 0,
+		    CONFIG_CONCURRENCY, false));
+	}
+	ledger_close(l);
+}
+
 static void
 a_clean_end_settles_and_is_kept(void **state)
 {
@@ -1422,6 +1454,7 @@ main(void)
 		T(takes_and_settles), T(all_scopes_or_none),
 		T(gives_back_what_does_not_count),
 		T(counts_what_is_in_flight), T(ends_the_leases_of_the_dead),
+		T(ends_the_leases_of_nobody),
 		T(a_clean_end_settles_and_is_kept), T(config_may_change),
 		T(grows), T(turns_are_shared), T(bars_the_right_scope),
 		T(probes_one_at_a_time), T(a_probe_that_answers_is_over),
