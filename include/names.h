@@ -21,6 +21,9 @@ int	names_init(struct names *n, const void *table, uint64_t most,
 	    const uint64_t *(*hash)(const void *table, uint32_t i));
 void	names_release(struct names *n);
 
+/* Entry i is new in the table. */
+void	names_add(struct names *n, uint32_t i);
+
 /* The entry with that hash, or NAMES_NONE. */
 uint32_t names_find(const struct names *n, const uint64_t hash[2]);
 

@@ -3,12 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+void
+names_add(struct names *n, uint32_t i)
+{
+	size_t k = n->hash(n->table, i)[0] % n->cap;
+
+	while (n->at[k] != NAMES_NONE)
+		k = (k + 1) % n->cap;
+	n->at[k] = i;
+}
+
 int
 names_init(struct names *n, const void *table, uint64_t most,
     const uint64_t *(*hash)(const void *, uint32_t))
 {
 	const uint64_t *h;
-	size_t k;
 
 	*n = (struct names){ .table = table, .hash = hash, .cap = 64 };
 	while (n->cap < most * 2)
@@ -18,11 +27,8 @@ names_init(struct names *n, const void *table, uint64_t most,
 		return -1;
 	memset(n->at, 0xff, n->cap * sizeof(*n->at));
 	for (uint32_t i = 0; (h = hash(table, i)) != NULL; i++) {
-		if ((h[0] | h[1]) == 0)
-			continue;
-		for (k = h[0] % n->cap; n->at[k] != NAMES_NONE; )
-			k = (k + 1) % n->cap;
-		n->at[k] = i;
+		if ((h[0] | h[1]) != 0)
+			names_add(n, i);
 	}
 	return 0;
 }

@@ -232,30 +232,6 @@ slot_release(struct slot_table *t)
 	*t = (struct slot_table){ .worker = -1 };
 }
 
-size_t
-slot_key(const struct slot_table *t, size_t lane)
-{
-	const struct config_lane *l = &t->cfg->lanes[lane];
-
-	return l->key < t->cfg->providers[l->provider].nkeys ?
-	    t->key[l->provider] + l->key : SIZE_MAX;
-}
-
-size_t
-slot_scopes(const struct slot_table *t, size_t lane, size_t client,
-    size_t scope[SLOT_SCOPES])
-{
-	size_t n = 0;
-
-	scope[n++] = t->lanes + lane;
-	scope[n++] = t->cfg->lanes[lane].provider;
-	if (slot_key(t, lane) != SIZE_MAX)
-		scope[n++] = slot_key(t, lane);
-	if (client < t->cfg->nclients)
-		scope[n++] = t->clients + client;
-	return n;
-}
-
 /* Reading. */
 
 const struct slot_head *
@@ -384,8 +360,21 @@ slot_stage_place(struct slot_table *t, uint32_t i)
 
 /* Making slots. */
 
-/* A slot that nobody needs: free, else the one unused longest that was last
- * used before `before`. */
+static uint32_t
+free_slot(const struct slot_table *t, uint32_t from)
+{
+	const struct quota_slot *s;
+	uint32_t i;
+
+	for (i = from; (s = slot_index(t, i)) != NULL; i++) {
+		if ((s->hash[0] | s->hash[1]) == 0)
+			return i;
+	}
+	return SLOT_NONE;
+}
+
+/* None is free: the slot of nobody's that is unused longest, and was last used
+ * before `before`. */
 static uint32_t
 spare_slot(const struct slot_table *t, int64_t before)
 {
@@ -394,8 +383,6 @@ spare_slot(const struct slot_table *t, int64_t before)
 	int64_t oldest = before;
 
 	for (i = 0; (s = slot_index(t, i)) != NULL; i++) {
-		if ((s->hash[0] | s->hash[1]) == 0)
-			return i;
 		if (s->last_used < oldest && s->inflight == 0 &&
 		    s->last_used != 0 && of_config(t, s) == NULL) {
 			oldest = s->last_used;
@@ -421,17 +408,21 @@ grow(struct slot_table *t)
 	return true;
 }
 
+/* No slot below `from` is free. */
 static uint32_t
-claim(struct slot_table *t, size_t scope, const struct text_time *now)
+claim(struct slot_table *t, size_t scope, const struct text_time *now,
+    uint32_t from)
 {
 	struct slot_scope *c = &t->scopes[scope];
 	char name[QUOTA_NAME];
 	struct quota_slot *s;
 	uint32_t i;
 
-	i = spare_slot(t, now->wall - FORGET);
+	i = free_slot(t, from);
+	if (i == SLOT_NONE)
+		i = spare_slot(t, now->wall - FORGET);
 	if (i == SLOT_NONE && grow(t))
-		i = spare_slot(t, 0);
+		i = free_slot(t, from);
 	if (i == SLOT_NONE)
 		i = spare_slot(t, INT64_MAX);
 	map_drop(t->map);
@@ -470,7 +461,7 @@ slot_at(struct slot_table *t, size_t scope, const struct text_time *now)
 		return s;
 	c->slot = find(t, c->hash);
 	if (c->slot == SLOT_NONE)
-		c->slot = claim(t, scope, now);
+		c->slot = claim(t, scope, now, 0);
 	return slot_look(t, scope);
 }
 
@@ -491,20 +482,29 @@ slot_hash(const void *t, uint32_t i)
 static int
 resolve_scopes(struct slot_table *t, const struct text_time *now)
 {
+	struct slot_scope *c;
 	struct names n;
+	uint32_t from = 0;
 	size_t i;
 
-	if (names_init(&n, t, slot_head(t)->nslots, slot_hash) != 0)
+	if (names_init(&n, t, slot_head(t)->nslots + t->nscopes,
+	    slot_hash) != 0)
 		return -1;
-	for (i = 0; i < t->nscopes; i++)
-		t->scopes[i].slot = names_find(&n, t->scopes[i].hash);
-	names_release(&n);
 	for (i = 0; i < t->nscopes; i++) {
-		if (t->scopes[i].slot == SLOT_NONE &&
-		    slot_at(t, i, now) == NULL)
-			return -1;
+		c = &t->scopes[i];
+		c->slot = names_find(&n, c->hash);
+		if (c->slot != SLOT_NONE)
+			continue;
+		/* Thousands at once, in a new file. */
+		c->slot = claim(t, i, now, from);
+		if (slot_look(t, i) == NULL)
+			break;
+		names_add(&n, c->slot);
+		if (from <= c->slot)
+			from = c->slot + 1;
 	}
-	return 0;
+	names_release(&n);
+	return i == t->nscopes ? 0 : -1;
 }
 
 /* Aliases. */

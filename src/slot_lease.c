@@ -1,6 +1,31 @@
 #include "slot.h"
 
+#include "config.h"
 #include "map.h"
+
+size_t
+slot_key(const struct slot_table *t, size_t lane)
+{
+	const struct config_lane *l = &t->cfg->lanes[lane];
+
+	return l->key < t->cfg->providers[l->provider].nkeys ?
+	    t->key[l->provider] + l->key : SIZE_MAX;
+}
+
+size_t
+slot_scopes(const struct slot_table *t, size_t lane, size_t client,
+    size_t scope[SLOT_SCOPES])
+{
+	size_t n = 0;
+
+	scope[n++] = t->lanes + lane;
+	scope[n++] = t->cfg->lanes[lane].provider;
+	if (slot_key(t, lane) != SIZE_MAX)
+		scope[n++] = slot_key(t, lane);
+	if (client < t->cfg->nclients)
+		scope[n++] = t->clients + client;
+	return n;
+}
 
 struct slot_lease *
 slot_lease_new(struct slot_table *t, uint32_t *index)

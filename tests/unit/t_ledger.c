@@ -486,6 +486,25 @@ grows(void **state)
 	free(ids);
 }
 
+/* Two models of one name at the provider are one to it. */
+static void
+one_slot_for_one_name(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	w.m[1].id = w.m[0].id;
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 11, &id, &why));
+	assert_int_equal(11, row(l, 0, LEDGER_K_LANE, 2, CONFIG_TPM, true));
+	sound(l, 0);
+	ledger_close(l);
+}
+
 static void
 turns_are_shared(void **state)
 {
@@ -1456,7 +1475,7 @@ main(void)
 		T(counts_what_is_in_flight), T(ends_the_leases_of_the_dead),
 		T(ends_the_leases_of_nobody),
 		T(a_clean_end_settles_and_is_kept), T(config_may_change),
-		T(grows), T(turns_are_shared), T(bars_the_right_scope),
+		T(grows), T(one_slot_for_one_name), T(turns_are_shared), T(bars_the_right_scope),
 		T(probes_one_at_a_time), T(a_probe_that_answers_is_over),
 		T(learns_nothing),
 		T(believes_the_provider),

@@ -33,6 +33,12 @@ every_name_is_found_and_no_other(void **state)
 		if (table[i][1] != 0)
 			assert_int_equal(names_find(&n, table[i]), i);
 	assert_int_equal(names_find(&n, none), NAMES_NONE);
+	table[4][0] = 8192;
+	table[4][1] = 5;
+	assert_int_equal(names_find(&n, table[4]), NAMES_NONE);
+	names_add(&n, 4);
+	assert_int_equal(names_find(&n, table[4]), 4);
+	assert_int_equal(names_find(&n, none), NAMES_NONE);
 	assert_int_equal(names_find(&n, half), NAMES_NONE);
 	names_release(&n);
 }
