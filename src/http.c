@@ -41,10 +41,6 @@ static const struct {
 	NAMES(NAME)
 };
 
-/* The lengths that names have, a bit for each. */
-#define LENGTH(var, word)	1ULL << (sizeof(word) - 1) |
-static const uint64_t name_lengths = NAMES(LENGTH) 0;
-
 /* ---- the environment ---- */
 
 /* Whether the name must be unique: what a client's header turns into, which
@@ -99,8 +95,6 @@ store(const char **v, const char *name, size_t n)
 {
 	size_t i;
 
-	if (n >= 64 || (name_lengths >> n & 1) == 0)
-		return;
 	for (i = 0; i < VARS; i++) {
 		if (names[i].len == n && memcmp(names[i].name, name, n) == 0) {
 			v[i] = name + n + 1;
