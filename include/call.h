@@ -21,7 +21,8 @@ struct fetch;
 struct loop;
 struct provider_answer;
 
-/* What the owner hears. In each he may drop the call, or free what it is in. */
+/* What the owner hears. In whole and failed he may drop the call, or free what
+ * it is in. */
 struct call_events {
 	/* The head of an answer, whatever its status; for the limits in it. */
 	void	(*head)(void *arg, const char *head, size_t n);

@@ -50,9 +50,9 @@ struct chat {
  * function) and with content (a string or an array of typed parts; an
  * assistant may have tool_calls, a refusal or reasoning instead); model is no
  * string or too long; stream is neither a boolean nor null; stream_options,
- * max_tokens or n have a wrong type; there are over 256 members at the top.
- * Unknown members pass. 500 when memory is out. c is then only in part
- * filled, but c->empty holds. */
+ * max_tokens or n have a wrong type; stream_options has include_usage twice;
+ * there are over 256 members at the top. Unknown members pass. 500 when memory
+ * is out. c is then only in part filled, but c->empty holds. */
 int	chat_scan(struct chat *c, const char *body, size_t n, struct fault *f);
 
 /* The raw token estimate of plain text: a class estimator, one pass over the

@@ -52,13 +52,13 @@ struct http_ids {
 /* Read envp ("NAME=value", NULL last) into h. -1 and f: a variable that must
  * be unique stands there twice (two header spellings that the web server
  * merged: header smuggling), more than 256 variables or 64 KB of them, no
- * REQUEST_METHOD, a
- * CONTENT_LENGTH that is no number, a path that does not decode, climbs ("..")
- * or has control bytes. Every member is valid in every case: a refusal needs
- * its id and its CORS lines. A length of more than 63 bits reads as INT64_MAX.
- * The path comes from REQUEST_URI, for SCRIPT_NAME and PATH_INFO differ in
- * every web server; without it SCRIPT_NAME + PATH_INFO are used. ids is where
- * the id comes from; NULL: from the system, for one request. */
+ * REQUEST_METHOD, a CONTENT_LENGTH that is no number, a path that does not
+ * decode, climbs ("..") or has control bytes. Every member is valid in every
+ * case: a refusal needs its id and its CORS lines. A length of more than 63
+ * bits reads as INT64_MAX. The path comes from REQUEST_URI, for SCRIPT_NAME and
+ * PATH_INFO differ in every web server; without it SCRIPT_NAME + PATH_INFO are
+ * used. ids is where the id comes from; NULL: from the system, for one
+ * request. */
 int	http_read(struct http *h, char *const *envp, struct http_ids *ids,
 	    struct fault *f);
 

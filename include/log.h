@@ -1,9 +1,9 @@
 /* log: one JSON object a line on stderr; secrets never.
  *
  * A line is written by one write(2), so lines of several processes do not
- * mix, and is cut to 4 KiB. It never waits: a line that a full pipe does not
- * take is dropped, and the next one that is written tells how many were
- * ("dropped"). A failed write is not reported anywhere. */
+ * mix, and is cut to 4 KiB. It never waits: a line that a full pipe or a full
+ * disk does not take whole is lost, and the next one that is written tells how
+ * many were ("dropped"). */
 #ifndef LOG_H
 #define LOG_H
 

@@ -51,7 +51,8 @@ struct provider_verdict {
 	enum provider_scope scope;
 	enum quota_reason reason;	/* of the bar */
 	int64_t	until;			/* wall ms; 0: no bar */
-	bool	guess;			/* the provider did not say until when */
+	bool	guess;			/* of a failure: the provider did not
+					 * say until when */
 	bool	breaker;		/* counts as a failure of the lane */
 	int	wait_ms;		/* before PROVIDER_SAME */
 	char	strip[64];		/* a member that the request can do

@@ -56,7 +56,7 @@ struct reply {
 					 * end that accounts for none, was seen
 					 * (REPLY_TEXT: text): from here on
 					 * there is no way back */
-	bool		 finished;	/* every choice asked for has finished */
+	bool		 finished;	/* every choice asked for has */
 	bool		 done;		/* whole: the last byte is in out */
 	bool		 failed;	/* fault tells; out got nothing of it */
 	struct fault	 fault;
