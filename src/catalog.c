@@ -437,8 +437,8 @@ catalog_provider(struct parse *p, const struct scan_section *sec,
 	out->insecure = parse_bool(p, sec, "insecure", false);
 	out->url = read_url(p, sec, out->insecure);
 	if (out->name == NULL || out->title == NULL || out->url == NULL ||
-	    out->file == NULL || read_keys(p, sec, out) != 0 || read_off(p, sec, out) != 0 ||
-	    read_lists(p, sec, out) != 0)
+	    out->file == NULL || read_keys(p, sec, out) != 0 ||
+	    read_off(p, sec, out) != 0 || read_lists(p, sec, out) != 0)
 		return -1;
 	catalog_limits(p, sec, "", &out->limits);
 	catalog_limits(p, sec, "key-", &out->key_limits);

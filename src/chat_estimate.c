@@ -306,20 +306,20 @@ estimate(const char *text, size_t n, bool json)
 	/* Plain text has none: a MIXED byte stops anyway. */
 	const unsigned char stop = json ? '\\' : 0xe2;
 	struct text t = { 0 };
-	size_t i = 0, blocks = FIRST;
+	size_t i = 0, blocks = FIRST, end;
 
 	while (i < n) {
 		if (i >= blocks && n - i > 2 * LANES) {
 			i += add_blocks(&t, p + i, n - i - 1, stop);
 			blocks = i + AGAIN;
 		}
+		end = i < blocks && blocks < n ? blocks : n;
 		if (byte_class[p[i]] == MIXED)
 			i += add_mixed(&t, p + i, n - i);
 		else if (p[i] == stop)
 			i += add_escape(&t, p + i, n - i);
 		else
-			i += add_run(&t, p + i, (n < blocks ? n : blocks > i ?
-			    blocks : n) - i, stop);
+			i += add_run(&t, p + i, end - i, stop);
 	}
 	return t.milli;
 }

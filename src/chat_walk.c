@@ -42,6 +42,7 @@ chat_is(const struct chat_walk *s, const char *word, size_t len)
 	return s->j.tok_len == len + 2 &&
 	    memcmp(s->j.p + s->j.tok + 1, word, len) == 0;
 }
+
 bool
 chat_is_one(const struct chat_walk *s, const struct chat_word *words, size_t n)
 {
@@ -52,6 +53,7 @@ chat_is_one(const struct chat_walk *s, const struct chat_word *words, size_t n)
 			return true;
 	return false;
 }
+
 void
 chat_count_string(struct chat_walk *s)
 {
@@ -64,8 +66,8 @@ chat_count(struct chat_walk *s, enum json_token t, bool plain)
 {
 	static const struct chat_word silent[] = {
 		CHAT_WORD("id"), CHAT_WORD("type"), CHAT_WORD("url"),
-		CHAT_WORD("data"),
-		CHAT_WORD("file_data"), CHAT_WORD("signature"),
+		CHAT_WORD("data"), CHAT_WORD("file_data"),
+		CHAT_WORD("signature"),
 		CHAT_WORD("thought_signature"), CHAT_WORD("cache_control")
 	};
 	unsigned depth = s->j.depth;

@@ -282,8 +282,8 @@ explain_text(const struct explain *e, struct buf *out)
 
 	if (find(&f, e) != 0)
 		return -1;
-	(void)buf_printf(out, "%s: %s, route %s, %zu lane%s\n\n%3s  %-48s %-16s "
-	    "%-16s %-12s %s\n", e->alias->name,
+	(void)buf_printf(out, "%s: %s, route %s, %zu lane%s\n\n"
+	    "%3s  %-48s %-16s %-16s %-12s %s\n", e->alias->name,
 	    config_strategy_word[f.seek.route->strategy], f.seek.route->name,
 	    e->alias->nlanes, e->alias->nlanes == 1 ? "" : "s", "", "MODEL",
 	    "KEY", "STATE", "AGAIN IN", "FULLEST");

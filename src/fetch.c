@@ -143,7 +143,8 @@ on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 	struct fetcher *fr = arg;
 	unsigned events = 0;
 
-	(void)easy, (void)unused;
+	(void)easy;
+	(void)unused;
 	if (what & CURL_POLL_IN)
 		events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)

@@ -145,8 +145,7 @@ on_flush(struct loop_task *t)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			(void)loop_watch(c->loop, &c->out_io,
-			    EPOLLOUT);
+			(void)loop_watch(c->loop, &c->out_io, EPOLLOUT);
 			if (c->stall.place == 0)
 				(void)loop_timer_set(c->loop, &c->stall,
 				    loop_now(c->loop) + c->cfg->stall_ms);

@@ -110,9 +110,9 @@ conn_done(struct conn *c)
 		/* Not at once: lighttpd gives an answer that comes in one
 		 * piece with its end a Content-Length, and it looks whole. */
 		c->cut = true;
-		(void)loop_watch(c->f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
-		(void)loop_timer_set(c->f->loop, &c->timer,
-		    loop_now(c->f->loop) + FRONT_CUT_MS);
+		(void)loop_watch(f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
+		(void)loop_timer_set(f->loop, &c->timer,
+		    loop_now(f->loop) + FRONT_CUT_MS);
 		return;
 	}
 	if (!keep) {
@@ -123,7 +123,7 @@ conn_done(struct conn *c)
 	c->state = IDLE;
 	c->ended = false;
 	buf_release(&c->out);
-	record_start(&c->walk, c->f->cfg->max_body);
+	record_start(&c->walk, f->cfg->max_body);
 	loop_timer_cancel(f->loop, &c->timer);
 	if (f->draining)
 		conn_idle(c);
