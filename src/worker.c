@@ -106,9 +106,8 @@ on_deadline(struct loop_timer *t)
 	front_fcgi_stop(w->front);
 }
 
-/* None of us must look as if it still listened: a web server that starts a
- * successor first asks the socket. Not shutdown(2), which would end it for who
- * gave it to us too; and the number stays taken, for it may be 0. */
+/* Not shutdown(2), which would end it for who gave it to us too; and the number
+ * stays taken, for it may be 0. */
 static void
 let_go(int fd)
 {
@@ -140,6 +139,8 @@ finish(struct worker *w)
 	if (w->path != NULL && at_home(w))
 		(void)unlink(w->path);
 	front_fcgi_drain(w->front, drained, w);
+	/* None of us must look as if it still listened: a web server that
+	 * starts a successor first asks the socket. */
 	let_go(w->listen);
 }
 
@@ -371,7 +372,9 @@ worker_cgi(const struct config *cfg)
 	if (worker_open(&w, cfg) == 0) {
 		shut_in(&w);
 		rc = front_cgi(w.loop, cfg, w.api, &rq) == 0 ? 0 : 1;
-		/* The server waits for the end of it, not for our disk. */
+		/* The server waits for the end of the answer, not for our
+		 * disk; mod_cgid's one socket is stdin, too. */
+		let_go(STDIN_FILENO);
 		let_go(STDOUT_FILENO);
 	}
 	worker_close(&w);

@@ -101,3 +101,39 @@ config_disk()
 	rm "$DIR/hold"
 	until_true 10 said free
 }
+
+# socket_ask: a question to a CGI whose stdin and stdout are one socket, as
+# Apache's mod_cgid has it; the answer has an end.
+socket_ask()
+{
+	local q='{"model":"m1","messages":[{"role":"user","content":"x"}]}'
+
+	env -i PATH="$PATH" RELEVO_CONFIG="$DIR/relevo.conf" \
+	    GATEWAY_INTERFACE=CGI/1.1 ASAN_OPTIONS="$ASAN_OPTIONS" \
+	    LD_PRELOAD="$LD_PRELOAD" SLOW_DISK="$SLOW_DISK" \
+	    REQUEST_METHOD=POST REQUEST_URI=/v1/chat/completions \
+	    CONTENT_TYPE=application/json CONTENT_LENGTH=${#q} \
+	    python3 -c '
+import socket, subprocess, sys
+ours, its = socket.socketpair()
+ours.settimeout(20)
+subprocess.Popen(sys.argv[2:], stdin=its, stdout=its)
+its.close()
+ours.sendall(sys.argv[1].encode())
+ours.shutdown(socket.SHUT_WR)
+while part := ours.recv(65536):
+	sys.stdout.write(part.decode())' "$q" "$RELEVO" >"$DIR/out" \
+	    2>>"$DIR/relevo.err"
+	grep -q '^Status: 200' "$DIR/out"
+}
+
+@test "disk: a CGI's answer ends, where one socket is stdin and stdout, too" {
+	config_disk
+	socket_ask
+	touch "$DIR/hold"
+	socket_ask
+	until_true 10 said 'held loop'
+	run ! said free
+	rm "$DIR/hold"
+	until_true 10 said free
+}
