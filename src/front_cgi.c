@@ -119,8 +119,10 @@ sink_end(struct sink *s, bool whole)
 
 	c->relay = NULL;
 	c->ended = true;
-	if (!whole || c->lost)
+	if (!whole || c->lost) {
+		c->out.failed = false;	/* what was too much is not in it */
 		(void)buf_put(&c->out, cut, sizeof(cut) - 1);
+	}
 	loop_post(c->loop, &c->flush);
 }
 
