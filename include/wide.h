@@ -7,12 +7,12 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef unsigned char lanes __attribute__((vector_size(16)));
+typedef unsigned char wide __attribute__((vector_size(16)));
 
-static inline lanes
+static inline wide
 wide_load(const void *p)
 {
-	lanes v;
+	wide v;
 
 	memcpy(&v, p, sizeof(v));
 	return v;
@@ -20,7 +20,7 @@ wide_load(const void *p)
 
 /* Whether the top bit of a lane is set. */
 static inline bool
-wide_any(lanes v)
+wide_any(wide v)
 {
 #ifdef __SSE2__
 	typedef char chars __attribute__((vector_size(16)));

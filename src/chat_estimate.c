@@ -156,19 +156,19 @@ add_escape(struct text *t, const unsigned char *p, size_t n)
 /* A prompt of 200 KB is mostly ASCII, for which a table step for each byte was
  * measured at 0.7 ns and this at 0.3; code in JSON, with an escape in each
  * line and more, at 3.4 and 0.7. */
-#define LANES		sizeof(lanes)
+#define LANES		sizeof(wide)
 #define BLOCKS		127		/* fill a lane when each counts two */
 
 /* What runs are made of. */
 enum { IN_LETTERS = 1, IN_PUNCTS = 2 };
 
 struct block {
-	lanes		 run;		/* IN_LETTERS, IN_PUNCTS or 0 */
-	lanes		 digit, line;
+	wide		 run;		/* IN_LETTERS, IN_PUNCTS or 0 */
+	wide		 digit, line;
 };
 
 static int64_t
-sum(lanes v)
+sum(wide v)
 {
 	int64_t n = 0;
 	size_t i;
@@ -180,15 +180,15 @@ sum(lanes v)
 
 /* Judge the bytes of v, which are ASCII. */
 static void
-judge(struct block *b, lanes v, lanes escaped, lanes silent)
+judge(struct block *b, wide v, wide escaped, wide silent)
 {
-	const lanes letter = (lanes)(((v | 0x20) - 'a') < 26) & ~escaped;
-	lanes other;
+	const wide letter = (wide)(((v | 0x20) - 'a') < 26) & ~escaped;
+	wide other;
 
-	b->digit = (lanes)((v - '0') < 10);
-	b->line = (lanes)(v == '\n') | (escaped & (lanes)(v == 'n'));
-	other = letter | b->digit | b->line | (lanes)(v == ' ') |
-	    (lanes)(v == '\t') | (escaped & (lanes)(v == 't')) | silent;
+	b->digit = (wide)((v - '0') < 10);
+	b->line = (wide)(v == '\n') | (escaped & (wide)(v == 'n'));
+	other = letter | b->digit | b->line | (wide)(v == ' ') |
+	    (wide)(v == '\t') | (escaped & (wide)(v == 't')) | silent;
 	b->run = (letter & IN_LETTERS) | (~other & IN_PUNCTS);
 }
 
@@ -197,18 +197,18 @@ judge(struct block *b, lanes v, lanes escaped, lanes silent)
  * or nothing before a newline or a tab. False: the block is for the table,
  * having bytes above 0x7f, marks that are escaped, or \u. */
 static bool
-take(struct block *b, const unsigned char *p, lanes before, unsigned char stop)
+take(struct block *b, const unsigned char *p, wide before, unsigned char stop)
 {
-	const lanes v = wide_load(p), marks = (lanes)(v == stop);
-	const lanes escaped = (lanes)(before == stop);
-	lanes silent = { 0 }, after;
+	const wide v = wide_load(p), marks = (wide)(v == stop);
+	const wide escaped = (wide)(before == stop);
+	wide silent = { 0 }, after;
 
 	if (wide_any(v | marks | escaped)) {
-		if (wide_any(v | (escaped & (marks | (lanes)(v == 'u')))))
+		if (wide_any(v | (escaped & (marks | (wide)(v == 'u')))))
 			return false;
 		after = wide_load(p + 1);
-		silent = marks & ((lanes)(after == 'n') |
-		    (lanes)(after == 't'));
+		silent = marks & ((wide)(after == 'n') |
+		    (wide)(after == 't'));
 	}
 	judge(b, v, escaped, silent);
 	return true;
@@ -218,7 +218,7 @@ take(struct block *b, const unsigned char *p, lanes before, unsigned char stop)
 static int64_t
 add_starts(const unsigned char *run, size_t n)
 {
-	lanes letters = { 0 }, puncts = { 0 }, starts;
+	wide letters = { 0 }, puncts = { 0 }, starts;
 	size_t i;
 
 	for (i = 0; i < n; i += LANES) {
@@ -238,7 +238,7 @@ add_blocks(struct text *t, const unsigned char *p, size_t n,
     unsigned char stop)
 {
 	unsigned char run[1 + BLOCKS * LANES], first[LANES] = { 0 };
-	lanes letters = { 0 }, digits = { 0 }, lines = { 0 }, before;
+	wide letters = { 0 }, digits = { 0 }, lines = { 0 }, before;
 	struct block b;
 	size_t i;
 

@@ -25,12 +25,12 @@ hits(const char *p)
 static size_t
 blocks(const char *p, size_t i, size_t n)
 {
-	lanes v;
+	wide v;
 
 	for (; n - i >= sizeof(v); i += sizeof(v)) {
 		v = wide_load(p + i);
-		if (wide_any(v | (lanes)(v < 0x20) | (lanes)(v == '"') |
-		    (lanes)(v == '\\')))
+		if (wide_any(v | (wide)(v < 0x20) | (wide)(v == '"') |
+		    (wide)(v == '\\')))
 			break;
 	}
 	return i;
