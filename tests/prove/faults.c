@@ -7,7 +7,8 @@
  * the request must be answered whole, or with a clean error, or be told as
  * broken, or have its connection closed; never a lie (an end that looks whole
  * and is not), never a hang, never a fault of the provider for want of our
- * memory, and the worker must live and answer the next one. Memory fails in a second way too: for ever from the n-th on. */
+ * memory, and the worker must live and answer the next one. Memory fails in a
+ * second way too: for ever from the n-th on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
