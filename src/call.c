@@ -133,7 +133,7 @@ static bool
 on_body(void *arg, const char *p, size_t n)
 {
 	struct call *c = arg;
-	bool failed, done, begun, finished;
+	bool done, begun, finished;
 
 	if (!c->good)
 		return on_error_body(c, p, n);
@@ -145,7 +145,6 @@ on_body(void *arg, const char *p, size_t n)
 	/* Behind the finish_reason comments are no sign of more. */
 	if (!finished || c->out.len > 0)
 		c->heard = loop_now(c->loop);
-	failed = c->reply.failed || c->out.failed;
 	done = c->reply.done;
 	/* Whole: the upstream gets a moment to end its transfer, so that the
 	 * connection can be used again. */
@@ -153,14 +152,11 @@ on_body(void *arg, const char *p, size_t n)
 		c->tail = loop_now(c->loop) + CALL_TAIL_MS;
 	if (c->reply.content || done)
 		c->paused = c->events->out(c->arg);
-	else if (!begun && c->reply.open != 0 && !failed)
+	else if (!begun && c->reply.open != 0 && !c->reply.failed)
 		c->events->sooner(c->arg);
-	if (!failed)
+	if (!c->reply.failed)
 		return c->paused;
-	if (c->reply.failed)
-		reply_failed(c);
-	else
-		short_of_memory(c);
+	reply_failed(c);
 	return false;
 }
 

@@ -1,6 +1,5 @@
 #include "reply.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "json.h"
@@ -398,8 +397,10 @@ on_last_part(struct feed *f, const struct sse_event *ev)
 	struct buf *text = &r->skim.text;
 	struct sse_event all = { ev->event, buf_str(text), text->len,
 	    SSE_WHOLE };
+	size_t start = f->out->len;
 
 	reply_break(r, f->out);
+	whole(r, f->out, start);
 	if (text->starved)
 		reply_full(r, true, NULL);
 	else if (!text->failed)
