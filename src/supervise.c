@@ -3,13 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +21,7 @@
 #include "env.h"
 #include "log.h"
 #include "notify.h"
+#include "segment.h"
 #include "text.h"
 #include "upgrade.h"
 #include "worker.h"
@@ -151,28 +150,6 @@ pause_spawning(struct supervisor *s)
 	s->not_before = now_ms() + s->pause;
 }
 
-/* Give back what of a library was read to load it: a segment that cannot be
- * written is read again from the file when it is wanted. */
-static int
-segments_drop(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from, to;
-
-	(void)size;
-	(void)arg;
-	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *h = &info->dlpi_phdr[i];
-
-		if (h->p_type != PT_LOAD || (h->p_flags & PF_W) != 0)
-			continue;
-		from = info->dlpi_addr + h->p_vaddr;
-		to = (from + h->p_memsz + page - 1) & ~(page - 1);
-		from &= ~(page - 1);
-		(void)madvise((void *)from, to - from, MADV_DONTNEED);
-	}
-	return 0;
-}
-
 static int
 spawn(struct supervisor *s)
 {
@@ -204,7 +181,7 @@ spawn(struct supervisor *s)
 	}
 	s->child[s->n++] = (struct child){ pid, now_ms(), s->generation };
 	/* From here on we only wait: 1.6 of 2.9 MB are not needed for it. */
-	(void)dl_iterate_phdr(segments_drop, NULL);
+	segment_drop();
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "loop.h"
 #include "relay.h"
 #include "sandbox.h"
+#include "segment.h"
 #include "text.h"
 
 #define WORKER_TICK_MS	1000
@@ -288,6 +289,7 @@ serve(struct worker *w, const struct config *cfg)
 		goto out;
 	if (w->path != NULL)
 		log_to(front_fcgi_log, w->front);
+	segment_drop();
 	rc = loop_run(w->loop) == 0 ? 0 : 1;
 out:
 	if (rc != 0)

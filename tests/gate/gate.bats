@@ -205,3 +205,18 @@ rss()
 	    "$(rss "$(gate_worker)") kB"
 	(($(rss "$RELEVO_PID") * 3 < $(rss "$(gate_worker)") * 2))
 }
+
+rss_file()
+{
+	awk '$1 == "RssFile:" { print $2 }' "/proc/$1/status"
+}
+
+# Of what libraries touch while they are loaded a chat needs less than half.
+@test "gate: a worker after its first chat holds 6.5 MB of files at most" {
+	gate_config
+	gate_body 2000
+	nginx_start keep
+	gate_ask 1
+	echo "# $(rss_file "$(gate_worker)") kB"
+	(($(rss_file "$(gate_worker)") < 6500))
+}
