@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../../src/log.c"
@@ -35,12 +36,15 @@ must(bool holds)
 
 /* What goes to stderr while a line is written. */
 ssize_t
-write(int fd, const void *p, size_t n)
+writev(int fd, const struct iovec *v, int n)
 {
+	size_t start = logged.len;
+
 	if (!listen || fd != STDERR_FILENO)
-		return syscall(SYS_write, fd, p, n);
-	must(buf_put(&logged, p, n) == 0);
-	return (ssize_t)n;
+		return syscall(SYS_writev, fd, v, n);
+	for (int i = 0; i < n; i++)
+		must(buf_put(&logged, v[i].iov_base, v[i].iov_len) == 0);
+	return (ssize_t)(logged.len - start);
 }
 
 /* RFC 3986 2.1, all but the unreserved ones. */

@@ -312,15 +312,22 @@ function check(c, r) {
 
 // -- What is left behind ------------------------------------------------------
 
+// Of a 200 that came to nothing the provider has counted the question.
+function begun(c) {
+	return c.at !== 'before the head' && c.at !== 'in the head' &&
+		['upstream_empty', 'upstream_cut', 'upstream_timeout']
+			.includes(c.end.word);
+}
+
 // [requests, failures] of a cell's bad lane: what came to nothing is no
-// request, for most providers do not count it.
+// request, for most providers do not count it, unless it began as a 200.
 function account(c) {
 	switch (c.end.kind) {
 	case 'whole': return [1, 0];
 	case 'told':
 	case 'broken': return [1, 1];
 	case 'refuse': return [0, 0];
-	default: return [0, c.end.failure];
+	default: return [begun(c) ? 1 : 0, c.end.failure];
 	}
 }
 
