@@ -70,7 +70,7 @@ stream_options(struct chat_walk *s)
 	while ((t = chat_next(s)) == JSON_KEY) {
 		bool usage = CHAT_IS(s, "include_usage");
 
-		/* Each would be an edit of provider_body's. */
+		/* Each would take one of provider_body's edits. */
 		if (usage && seen)
 			return chat_invalid(s, "stream_options",
 			    "stream_options has include_usage twice");
