@@ -12,7 +12,7 @@ setup()
 	    "$ROOT/tests/disk/slow.c"
 	LD_PRELOAD=$DIR/slow.so
 	SLOW_DISK=$DIR
-	ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 	RELEVO_ENV+=' LD_PRELOAD SLOW_DISK'
 }
 
