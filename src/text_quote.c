@@ -21,18 +21,24 @@ hits(const char *p)
 	    ((w ^ one * '\\') - one) | w) & one * 0x80;
 }
 
+/* Which of the sixteen bytes at p are not plain. */
+static wide
+special(const char *p)
+{
+	const wide v = wide_load(p);
+
+	/* As signed numbers those above 0x7f are less than a space, too. */
+	return (wide)((wide_signed)v < 0x20) | (wide)(v == '"') |
+	    (wide)(v == '\\');
+}
+
 /* Past the blocks of sixteen plain bytes at i. */
 static size_t
 blocks(const char *p, size_t i, size_t n)
 {
-	wide v;
-
-	for (; n - i >= sizeof(v); i += sizeof(v)) {
-		v = wide_load(p + i);
-		if (wide_any(v | (wide)(v < 0x20) | (wide)(v == '"') |
-		    (wide)(v == '\\')))
+	for (; n - i >= sizeof(wide); i += sizeof(wide))
+		if (wide_any(special(p + i)))
 			break;
-	}
 	return i;
 }
 
