@@ -182,6 +182,14 @@ within()
 	within $((188000 * 105 / 100)) "instructions for a chat"
 }
 
+# Six for a byte; the estimate of tokens has the most of them.
+@test "gate: a chat of 200 KB is at most 1,208,000 instructions" {
+	gate_config
+	gate_body 200000
+	gate_instructions 40
+	within $((1208000 * 105 / 100)) "instructions for a chat of 200 KB"
+}
+
 @test "gate: a stream of 200 chunks is at most 382,000 instructions" {
 	gate_config
 	mock_script m1 tokens=200
