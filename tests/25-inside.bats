@@ -13,6 +13,8 @@ setup()
 
 teardown()
 {
+	# Who lingers goes when its socket is gone.
+	rm -f "$DIR"/own/state.cgi-*
 	stop_all
 }
 

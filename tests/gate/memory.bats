@@ -62,8 +62,9 @@ worker_rss()
 	    "/proc/$(pgrep -P "$RELEVO_PID" | head -n 1)/status"
 }
 
-# few_faults WHAT: in 400 chats. Hundreds to thousands they are when memory is
-# given back after each.
+# few_faults WHAT: in 400 chats. Some twenty there are; hundreds and more when
+# memory is given back after each. What a rest gives back is a hundred: it comes
+# in between where the load has to wait.
 few_faults()
 {
 	local before after
@@ -73,7 +74,7 @@ few_faults()
 	load_ask 100
 	after=$(worker_faults)
 	echo "# $1: $((after - before)) page faults in 400 chats"
-	((after - before < 100)) || fail "$((after - before)) page faults"
+	((after - before < 300)) || fail "$((after - before)) page faults"
 }
 
 @test "memory: streams reuse it" {
