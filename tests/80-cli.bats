@@ -140,7 +140,7 @@ config_plain()
 	echo 'RELEVO_TEST_KEY=test-key-file-abcd' >"$DIR/.env"
 	chmod 600 "$DIR/.env"
 	cli check
-	[[ $status == 0 && $output == *'1 of 1 models'* ]]
+	[[ $status == 0 && $output == *'1 of 1 model '* ]]
 	lighttpd_start fcgi
 	ask m1
 	[[ $(mock_log | jq -r .key) == abcd ]]
@@ -250,7 +250,7 @@ client c { token = "plain" }' \
 	config_write <<<'provider p { url = https://p.example/v1 key = "a,b" }
 	    model p/m { }'
 	cli check
-	[[ $status == 0 && $output == *': ok, 1 of 1 models'* ]]
+	[[ $status == 0 && $output == *': ok, 1 of 1 model '* ]]
 }
 
 @test "check: a file that is not there, a folder" {
@@ -391,7 +391,7 @@ client c { token = "plain" }' \
 	config_plain
 	relevo_serve
 	forget "$RELEVO_PID"
-	kill -KILL $(pgrep -P "$RELEVO_PID") "$RELEVO_PID"
+	kill -KILL "$RELEVO_PID" $(pgrep -P "$RELEVO_PID")
 	wait "$RELEVO_PID" || true
 	[[ -S $DIR/relevo.sock ]]
 	STDERR_ALLOW=worker_died
