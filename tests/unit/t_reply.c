@@ -181,6 +181,25 @@ test_runs_of_text(void **state)
 	assert_int_equal(r.bytes, 2 * (1 + 2 + 3));
 }
 
+/* Its last byte finds no room. */
+static void
+test_end_of_parts(void **state)
+{
+	static const struct reply_spec small = { .mode = REPLY_SSE,
+	    .max_event = 160, .max_json = 4096 };
+	char big[500];
+	int n = snprintf(big, sizeof(big), EV(TEXT("%0300d")), 0);
+
+	(void)state;
+	release();
+	buf_init(&out, (size_t)n - 1);
+	reply_init(&r, &small);
+	reply_head(&r, HEAD_SSE, strlen(HEAD_SSE));
+	reply_feed(&r, big, (size_t)n, &out);
+	assert_true(r.failed);
+	assert_int_equal(r.fault.code, FAULT_INTERNAL);
+}
+
 static void
 test_passes_as_it_came(void **state)
 {
@@ -923,6 +942,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_end_of_parts),
 		cmocka_unit_test(test_passes_as_it_came),
 		cmocka_unit_test(test_choices_asked_for),
 		cmocka_unit_test(test_nothing_but_an_end),
