@@ -210,10 +210,12 @@ does_not_read()
 
 	ask m2
 	before=$(rss_kb "$(worker_pid)")
-	mock_script m1 tokens=$n
+	mock_script m1 tokens=$n,gate=g
+	mock_gate g 1
 	stream_open m1
 	stream_until 'w1 '
 	kill -STOP "$(<"$DIR/stream.stream")"
+	mock_gate g "$n"
 	until_true 30 stuck
 	(($(mock_stats .models.m1.tokens) < n))
 	after=$(rss_kb "$(worker_pid)")
@@ -244,10 +246,12 @@ does_not_read()
 @test "stalled: for client-stall, and the connection is closed" {
 	config_plain 'client-stall = 300ms'
 	nginx_start
-	mock_script m1 tokens=200000
+	mock_script m1 tokens=200000,gate=g
+	mock_gate g 1
 	stream_open m1
 	stream_until 'w1 '
 	kill -STOP "$(<"$DIR/stream.stream")"
+	mock_gate g 200000
 	mock_wait m1 aborted 1
 	logged '.status == 499'
 	grep -q '"event":"client_stalled"' "$DIR/relevo.err"

@@ -85,13 +85,15 @@ stuck()
 }
 
 @test "volume: who does not read has at most some MiB on the way" {
-	local before
+	local before n=$((VOLUME * 1024 * 1024 / 180))
 
 	before=$(kb VmRSS)
-	mock_script m1 "tokens=$((VOLUME * 1024 * 1024 / 180))"
+	mock_script m1 "tokens=$n,gate=g"
+	mock_gate g 1
 	stream_open m1
 	stream_until 'w1 '
 	kill -STOP "$(<"$DIR/stream.stream")"
+	mock_gate g "$n"
 	until_true 30 stuck
 	# Two connections' buffers, nginx's and ours; a chunk has some 190 bytes.
 	(($(mock_stats .models.m1.tokens) * 190 < 32 * 1024 * 1024)) ||
