@@ -1,5 +1,5 @@
 /* wide: sixteen bytes at once, by the vector types of gcc and clang, which
- * become SSE2 or NEON. A comparison of wide gives 0xff or 0 in each. */
+ * become SSE2 or NEON. A comparison of lanes gives 0xff or 0 in each. */
 #ifndef WIDE_H
 #define WIDE_H
 

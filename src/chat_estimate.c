@@ -230,7 +230,7 @@ add_starts(const unsigned char *run, size_t n)
 
 /* Count as many blocks at p as take() takes; p[n] may be read. How many bytes
  * were taken. In two steps, for what was before a byte lies in the block
- * before: to judge it again took 1.5 times as long, to shift the wide of the
+ * before: to judge it again took 1.5 times as long, to shift the lanes of the
  * other block twice (gcc 12 for SSE2 does it byte by byte). */
 static size_t
 add_blocks(struct text *t, const unsigned char *p, size_t n,
