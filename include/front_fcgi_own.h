@@ -15,6 +15,8 @@
 #include "record.h"
 
 #define FRONT_PEEK	(64 * 1024)	/* a request this small is not copied */
+#define FRONT_LARGE	(256 * 1024)	/* room for the body of one that is not:
+					 * else it moves as it grows */
 
 enum state { IDLE, BUSY, GONE };
 

@@ -180,6 +180,8 @@ front_fcgi_readable(struct conn *c)
 		(void)loop_timer_set(f->loop, &c->timer,
 		    loop_now(f->loop) + f->cfg->body_ms);
 		record_start(&c->walk, f->cfg->max_body);
+		if (n == FRONT_PEEK && c->body.max >= FRONT_LARGE)
+			(void)buf_reserve(&c->body, FRONT_LARGE);
 		conn_collect(c);
 		break;
 	}
