@@ -65,6 +65,13 @@ int	ledger_dare(struct ledger *l, const struct text_time *now, size_t lane,
 	    size_t client, int64_t tokens, uint64_t *lease,
 	    struct quota_answer *why);
 
+/* Either of them for a further attempt of a request that has had its lease: the
+ * client is charged the tokens, but no other request, and what limits it has
+ * do not hold the attempt up: it was admitted. */
+int	ledger_more(struct ledger *l, const struct text_time *now, size_t lane,
+	    size_t client, int64_t tokens, bool dare, uint64_t *lease,
+	    struct quota_answer *why);
+
 /* Whether this lease is the probe of something that is barred: all others are
  * refused there until it is known how it fares. No lock. */
 bool	ledger_probes(uint64_t lease);
@@ -77,6 +84,8 @@ void	ledger_good(struct ledger *l, const struct text_time *now,
 /* How an attempt ended. */
 struct ledger_end {
 	bool	 counted;	/* the provider counts it as a request */
+	bool	 asked;		/* it heard of it: one of the client's requests,
+				 * counted or not */
 	bool	 failed;	/* the lane failed (not the request's fault) */
 	bool	 unknown;	/* it tells nothing of the lane: the client left
 				 * before content, or we failed; not failed */

@@ -22,6 +22,7 @@ struct text_time;
 #define SLOT_LEASES	4096		/* open at once, all processes */
 #define SLOT_PLACES	1024		/* in line at once, all processes */
 #define SLOT_SCOPES	4		/* of a lease */
+#define SLOT_CLIENT	3		/* the client's place among them */
 
 /* The head of the tables. Counts since the file was made; taken is settled +
  * abandoned + open. */
@@ -36,11 +37,16 @@ struct slot_head {
 	uint64_t spare[5];
 };
 
+/* A request that is tried once more has a lease for each attempt, but is one
+ * request of its client: the first lease holds that, the others are SLOT_MORE,
+ * with tokens only. */
+#define SLOT_MORE	0x8000		/* in slot[SLOT_CLIENT] */
+
 struct slot_lease {
 	uint32_t gen;
 	uint16_t owner;			/* worker + 1; 0: free */
 	uint16_t owner_gen;
-	uint16_t slot[SLOT_SCOPES];	/* + 1; 0 none */
+	uint16_t slot[SLOT_SCOPES];	/* + 1; 0 none; see slot_named */
 	uint32_t tokens;		/* reserved; of a free one: the next */
 	uint32_t sec;			/* window_mark, shared */
 	uint8_t	 serial[SLOT_SCOPES];
@@ -157,6 +163,11 @@ const struct slot_lease *slot_lease(const struct slot_table *t, uint32_t i);
 /* Where the scope was when last seen; NULL when it has moved. */
 const struct quota_slot *slot_look(const struct slot_table *t, size_t scope);
 
+/* The number of lease l's slot in place k, SLOT_NONE: it has none; and the
+ * requests that it holds there: 1, or 0. */
+uint32_t slot_named(const struct slot_lease *l, int k);
+int	slot_holds(const struct slot_lease *l, int k);
+
 /* Stage a lease that is free, taken off the free list; *index. NULL: full. */
 struct slot_lease *slot_lease_new(struct slot_table *t, uint32_t *index);
 /* Stage an open lease i and put it on the free list. */
@@ -171,7 +182,7 @@ int64_t	slot_pid(const struct slot_table *t, int worker);
 /* End lease i as of `now`, in a transaction of its own: at its estimate when
  * end is NULL (abandoned), else as end says. */
 struct slot_end {
-	bool	 counted, failed, unknown, fallback;
+	bool	 counted, asked, failed, unknown, fallback;
 	int64_t	 tokens;		/* -1: the estimate stays */
 	int64_t	 first_ms;
 	int64_t	 raw, real;		/* of the prompt, to learn; raw 0 not */

@@ -83,7 +83,7 @@ dump_lease(struct slot_table *t, const struct slot_lease *l, uint32_t i,
 	    "\"tokens\":%" PRIu32 ",\"taken\":\"%s\",\"scope\":", i,
 	    l->owner - 1u, map_alive(t->map, l->owner - 1) ? "true" : "false",
 	    l->tokens, iso);
-	s = slot_index(t, l->slot[0] - 1u);
+	s = slot_index(t, slot_named(l, 0));
 	if (s != NULL)
 		put_name(out, s);
 	else
@@ -188,20 +188,22 @@ hold(const struct audit *a, const struct slot_lease *l, struct held *held,
 	const struct quota_slot *s;
 	const struct window_rule *r;
 	struct window_mark m;
+	uint32_t i;
 	int j, w;
 
 	for (j = 0; j < SLOT_SCOPES; j++) {
-		if (l->slot[j] == 0 || l->slot[j] > nslots)
+		i = slot_named(l, j);
+		if (i >= nslots)
 			continue;
-		s = slot_index(a->t, l->slot[j] - 1u);
+		s = slot_index(a->t, i);
 		r = slot_rule(a->t, s);
 		m = (struct window_mark){ l->sec, l->serial[j] };
 		for (w = 0; w < CONFIG_LIMITS; w++) {
 			if (window_holds(&s->windows, r, a->now, m,
 			    (enum config_limit)w))
-				held[l->slot[j] - 1].n[w] +=
-				    w >= CONFIG_TPM && w <= CONFIG_TPMONTH ?
-				    l->tokens : 1;
+				held[i].n[w] += w == CONFIG_CONCURRENCY ? 1 :
+				    w < CONFIG_TPM ? slot_holds(l, j) :
+				    (int64_t)l->tokens;
 		}
 	}
 }
@@ -260,9 +262,9 @@ verify_lease(struct audit *a, const struct slot_lease *l, uint32_t i,
 	int j;
 
 	for (j = 0; j < SLOT_SCOPES; j++) {
-		if (l->slot[j] > nslots)
-			wrong(a, NULL, "lease %" PRIu32 " names slot %u", i,
-			    l->slot[j] - 1u);
+		if (l->slot[j] != 0 && slot_named(l, j) >= nslots)
+			wrong(a, NULL, "lease %" PRIu32 " names slot %" PRIu32,
+			    i, slot_named(l, j));
 	}
 	if (!map_alive(a->t->map, l->owner - 1) && age > 5000)
 		wrong(a, NULL, "lease %" PRIu32 " of a dead process is open"
@@ -385,10 +387,11 @@ reset_slot(struct slot_table *t, uint32_t i)
 	s->first_ms = was.first_ms;
 	for (k = 0; k < h->top && (is = slot_lease(t, k)) != NULL; k++) {
 		for (j = 0; is->owner != 0 && j < SLOT_SCOPES; j++) {
-			if (is->slot[j] != i + 1)
+			if (slot_named(is, j) != i)
 				continue;
 			m = (struct window_mark){ is->sec, is->serial[j] };
-			window_adjust(&s->windows, m, 1, is->tokens);
+			window_adjust(&s->windows, m, slot_holds(is, j),
+			    is->tokens);
 			s->inflight++;
 		}
 	}

@@ -287,14 +287,14 @@ recount(struct book *b)
 		return;
 	for (i = 0; i < h->top && (e = slot_lease(&b->t, i)) != NULL; i++) {
 		for (j = 0; e->owner != 0 && j < SLOT_SCOPES; j++)
-			n[e->slot[j]]++;
+			n[slot_named(e, j) & UINT16_MAX]++;
 	}
 	for (i = 0; (is = slot_index(&b->t, i)) != NULL; i++) {
-		if (is->inflight == n[i + 1])
+		if (is->inflight == n[i])
 			continue;
 		if ((s = slot_stage_index(&b->t, i)) == NULL)
 			break;
-		s->inflight = n[i + 1];
+		s->inflight = n[i];
 		map_commit(b->t.map);
 	}
 	free(n);

@@ -85,8 +85,14 @@ struct taking {
 	size_t	 n;
 	struct text_time now;
 	int64_t	 tokens;
-	bool	 dare;
+	bool	 dare, more;
 };
+
+static bool
+is_client(const struct ledger *l, size_t scope)
+{
+	return scope >= l->b.t.clients;
+}
 
 /* Ask every scope; nothing is reserved. A slot that has moved is found before
  * the first is staged. */
@@ -108,9 +114,12 @@ ask(struct ledger *l, struct taking *k, struct quota_answer *why)
 		if (window_astray(&s->windows, &l->b.now))
 			book_heal(&l->b, k->scope[i]);
 	}
-	for (i = 0; i < k->n; i++)
+	for (i = 0; i < k->n; i++) {
+		if (k->more && is_client(l, k->scope[i]))
+			continue;
 		quota_check(slot_look(&l->b.t, k->scope[i]),
 		    &l->b.t.scopes[k->scope[i]].rule, &k->now, k->tokens, why);
+	}
 	if (why->reason == QUOTA_OPEN || (k->dare && why->dare != 0 &&
 	    why->dare <= k->now.wall))
 		return 0;
@@ -119,13 +128,37 @@ ask(struct ledger *l, struct taking *k, struct quota_answer *why)
 	return -1;
 }
 
+/* Charge scope n and name it in lease s. */
+static struct quota_slot *
+reserve_in(struct ledger *l, const struct taking *k, size_t n,
+    struct slot_lease *s, uint64_t probe)
+{
+	struct slot_scope *c = &l->b.t.scopes[k->scope[n]];
+	struct quota_slot *q = slot_stage(&l->b.t, k->scope[n], &l->b.now);
+	bool client = is_client(l, k->scope[n]), more = client && k->more;
+	size_t at = client ? SLOT_CLIENT : n;
+	struct window_mark m;
+
+	if (q == NULL)
+		return NULL;
+	m = quota_take(q, &c->rule, &k->now, k->tokens, probe);
+	if (more)
+		window_adjust(&q->windows, m, -1, 0);
+	s->sec = m.sec;
+	s->serial[at] = m.serial;
+	s->slot[at] = (uint16_t)((c->slot + 1) | (more ? SLOT_MORE : 0));
+	if (map_why(l->b.t.map) != NULL) {
+		c->tokens += k->tokens;
+		c->requests += !more;
+	}
+	return q;
+}
+
 static uint64_t
 reserve(struct ledger *l, struct taking *k)
 {
+	const struct quota_slot *q;
 	struct slot_lease *s;
-	struct window_mark m = { 0, 0 };
-	struct slot_scope *c;
-	struct quota_slot *q;
 	uint64_t probe, kind = 0;
 	uint32_t i;
 	size_t n;
@@ -138,22 +171,11 @@ reserve(struct ledger *l, struct taking *k)
 	s->tokens = (uint32_t)k->tokens;
 	s->wall = (uint32_t)(k->now.wall / 1000);
 	for (n = 0; n < k->n; n++) {
-		c = &l->b.t.scopes[k->scope[n]];
-		q = slot_stage(&l->b.t, k->scope[n], &l->b.now);
-		if (q == NULL)
+		if ((q = reserve_in(l, k, n, s, probe)) == NULL)
 			return 0;
-		m = quota_take(q, &c->rule, &k->now, k->tokens, probe);
 		if (q->probe == probe)
 			kind = BOOK_PROBE;
-		s->slot[n] = (uint16_t)(c->slot + 1);
-		s->serial[n] = m.serial;
-		if (map_why(l->b.t.map) != NULL) {
-			c->tokens = k->tokens +
-			    (c->requests > 0 ? c->tokens : 0);
-			c->requests++;
-		}
 	}
-	s->sec = m.sec;
 	map_commit(l->b.t.map);
 	return book_lease(&l->b, s->gen, i) | kind;
 }
@@ -193,25 +215,43 @@ take_all(struct ledger *l, struct taking *k, uint64_t *lease,
 	return r;
 }
 
+static int
+take_lane(struct ledger *l, const struct text_time *now, size_t lane,
+    size_t client, struct taking k, uint64_t *lease, struct quota_answer *why)
+{
+	k.now = *now;
+	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
+	return take_all(l, &k, lease, why);
+}
+
 int
 ledger_take(struct ledger *l, const struct text_time *now, size_t lane,
     size_t client, int64_t tokens, uint64_t *lease, struct quota_answer *why)
 {
-	struct taking k = { .now = *now, .tokens = tokens < 0 ? 0 : tokens };
+	const struct taking k = { .tokens = tokens < 0 ? 0 : tokens };
 
-	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
-	return take_all(l, &k, lease, why);
+	return take_lane(l, now, lane, client, k, lease, why);
 }
 
 int
 ledger_dare(struct ledger *l, const struct text_time *now, size_t lane,
     size_t client, int64_t tokens, uint64_t *lease, struct quota_answer *why)
 {
-	struct taking k = { .now = *now, .tokens = tokens < 0 ? 0 : tokens,
+	const struct taking k = { .tokens = tokens < 0 ? 0 : tokens,
 	    .dare = true };
 
-	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
-	return take_all(l, &k, lease, why);
+	return take_lane(l, now, lane, client, k, lease, why);
+}
+
+int
+ledger_more(struct ledger *l, const struct text_time *now, size_t lane,
+    size_t client, int64_t tokens, bool dare, uint64_t *lease,
+    struct quota_answer *why)
+{
+	const struct taking k = { .tokens = tokens < 0 ? 0 : tokens,
+	    .dare = dare, .more = true };
+
+	return take_lane(l, now, lane, client, k, lease, why);
 }
 
 bool
@@ -245,8 +285,8 @@ void
 ledger_settle(struct ledger *l, const struct text_time *now, uint64_t lease,
     const struct ledger_end *e)
 {
-	struct slot_end se = { e->counted, e->failed, e->unknown, e->fallback,
-	    used_tokens(e), e->first_ms, e->raw, e->prompt };
+	struct slot_end se = { e->counted, e->asked, e->failed, e->unknown,
+	    e->fallback, used_tokens(e), e->first_ms, e->raw, e->prompt };
 
 	book_settle(&l->b, now, lease, &se);
 }

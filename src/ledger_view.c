@@ -222,7 +222,7 @@ scope_in(const struct slot_table *t, const struct slot_lease *e, size_t first,
 
 	for (j = 0; j < SLOT_SCOPES; j++) {
 		for (i = first; e->slot[j] != 0 && i < end; i++) {
-			if (t->scopes[i].slot == e->slot[j] - 1u &&
+			if (t->scopes[i].slot == slot_named(e, j) &&
 			    slot_look(t, i) != NULL)
 				return i - first;
 		}

@@ -176,7 +176,7 @@ static void
 settle(struct relay *r, enum lesson is, bool counted, bool free_of_charge)
 {
 	struct ledger_end end = {
-		.counted = counted, .failed = is == BAD,
+		.counted = counted, .asked = is != UNKNOWN, .failed = is == BAD,
 		.unknown = is == UNKNOWN, .fallback = r->seek.attempts > 1,
 		.prompt = -1, .completion = -1,
 		.first_ms = is == BAD ? -1 : r->first_ms,

@@ -120,6 +120,14 @@ note(struct seek *s, const struct quota_answer *why)
 		s->soonest = *why;
 }
 
+/* Whose limits count: a client is admitted once, and what its own first attempt
+ * has used up does not stand in the way of the next. */
+static size_t
+client_of(const struct seek *s)
+{
+	return s->attempts > 0 ? LEDGER_NOBODY : s->client;
+}
+
 void
 seek_barred(struct seek *s, const struct text_time *now, size_t lane,
     const struct quota_ban *ban)
@@ -129,7 +137,7 @@ seek_barred(struct seek *s, const struct text_time *now, size_t lane,
 	struct quota_view v;
 
 	if (ban->guess) {
-		ledger_view(s->ledger, now, &one, 1, s->client, 0, &v);
+		ledger_view(s->ledger, now, &one, 1, client_of(s), 0, &v);
 		why.dare = v.answer.dare;
 	}
 	note(s, &why);
@@ -180,7 +188,7 @@ look(const struct seek *s, const struct text_time *now, struct route_pick *p)
 
 	if (p->answer.reason >= QUOTA_OFF)
 		return;
-	ledger_view(s->ledger, now, &p->lane, 1, s->client,
+	ledger_view(s->ledger, now, &p->lane, 1, client_of(s),
 	    seek_tokens(s, p->lane), &v);
 	p->answer = v.answer;
 }
@@ -334,6 +342,19 @@ give(struct seek *s, size_t lane)
 	s->ticket = 0;
 }
 
+static int
+take(struct seek *s, const struct text_time *now, size_t lane, bool dare,
+    uint64_t *lease, struct quota_answer *why)
+{
+	int64_t tokens = seek_tokens(s, lane);
+
+	if (s->attempts > 0)
+		return ledger_more(s->ledger, now, lane, s->client, tokens,
+		    dare, lease, why);
+	return (dare ? ledger_dare : ledger_take)(s->ledger, now, lane,
+	    s->client, tokens, lease, why);
+}
+
 int
 seek_next(struct seek *s, const struct text_time *now, size_t *lane,
     uint64_t *lease)
@@ -347,8 +368,7 @@ seek_next(struct seek *s, const struct text_time *now, size_t *lane,
 
 		if (given(s, p->lane) || too_small(s, p->lane))
 			continue;
-		if (ledger_take(s->ledger, now, p->lane, s->client,
-		    seek_tokens(s, p->lane), lease, &p->answer) == 0) {
+		if (take(s, now, p->lane, false, lease, &p->answer) == 0) {
 			*lane = p->lane;
 			give(s, p->lane);
 			return 0;
@@ -387,8 +407,7 @@ seek_dare(struct seek *s, const struct text_time *now, size_t *lane,
 
 	while ((i = seek_dares(s, now)) != SIZE_MAX) {
 		p = &s->picks[i];
-		if (ledger_dare(s->ledger, now, p->lane, s->client,
-		    seek_tokens(s, p->lane), lease, &p->answer) == 0) {
+		if (take(s, now, p->lane, true, lease, &p->answer) == 0) {
 			*lane = p->lane;
 			give(s, p->lane);
 			return 0;
@@ -406,8 +425,7 @@ seek_again(struct seek *s, const struct text_time *now, size_t lane,
 {
 	struct quota_answer why;
 
-	if (ledger_take(s->ledger, now, lane, s->client, seek_tokens(s, lane),
-	    lease, &why) == 0)
+	if (take(s, now, lane, false, lease, &why) == 0)
 		return 0;
 	note(s, &why);
 	return -1;

@@ -90,8 +90,10 @@ settle_in(struct slot_table *t, struct map *old, const struct text_time *now)
 	    map_size(old) == map_size(t->map) && map_begin(old) == 0) {
 		memcpy(map_raw(t->map), map_data(old), map_size(old));
 		map_end(old);
-		for (i = 0; i < t->nscopes; i++)	/* it has them */
+		for (i = 0; i < t->nscopes; i++) {	/* it has them */
 			t->scopes[i].requests = 0;
+			t->scopes[i].tokens = 0;
+		}
 		if (slot_sane(map_raw(t->map), map_size(t->map)))
 			convert(t, now, now);
 		else
@@ -127,7 +129,7 @@ charge(struct slot_table *t, const struct text_time *now)
 
 	for (i = 0; i < t->nscopes; i++) {
 		c = &t->scopes[i];
-		if (c->requests == 0)
+		if (c->requests == 0 && c->tokens == 0)
 			continue;
 		if ((s = slot_stage(t, i, now)) == NULL)
 			continue;
@@ -143,6 +145,7 @@ charge(struct slot_table *t, const struct text_time *now)
 			    .tokens = (uint64_t)c->tokens });
 		map_commit(t->map);
 		c->requests = 0;
+		c->tokens = 0;
 	}
 }
 

@@ -27,6 +27,18 @@ slot_scopes(const struct slot_table *t, size_t lane, size_t client,
 	return n;
 }
 
+uint32_t
+slot_named(const struct slot_lease *l, int k)
+{
+	return (l->slot[k] & ~(uint32_t)SLOT_MORE) - 1;
+}
+
+int
+slot_holds(const struct slot_lease *l, int k)
+{
+	return (l->slot[k] & SLOT_MORE) == 0;
+}
+
 struct slot_lease *
 slot_lease_new(struct slot_table *t, uint32_t *index)
 {
@@ -98,12 +110,15 @@ settle_slot(struct quota_slot *s, const struct slot_lease *l, int k,
 {
 	struct window_mark m = { l->sec, l->serial[k] };
 	int64_t tokens = tokens_of(l, end);
+	int held = slot_holds(l, k), kept = held;
 
+	/* A client is not given back what it made us ask for. */
+	if (end != NULL && !end->counted && !(k == SLOT_CLIENT && end->asked))
+		kept = 0;
 	quota_done(s, now, slot_probe(l->gen, i), end != NULL &&
 	    !end->unknown, end != NULL && end->failed);
-	window_adjust(&s->windows, m, end != NULL && !end->counted ? -1 : 0,
-	    tokens - l->tokens);
-	s->requests += end == NULL || end->counted;
+	window_adjust(&s->windows, m, kept - held, tokens - l->tokens);
+	s->requests += (uint64_t)kept;
 	s->tokens += (uint64_t)tokens;
 	if (k != 0 || end == NULL)
 		return;
@@ -124,9 +139,7 @@ slot_settle(struct slot_table *t, const struct text_time *now, uint32_t i,
 	if (l == NULL || l->owner == 0 || h == NULL)
 		return;
 	for (k = 0; k < SLOT_SCOPES; k++) {
-		if (l->slot[k] == 0)
-			continue;
-		s = slot_stage_index(t, l->slot[k] - 1);
+		s = slot_stage_index(t, slot_named(l, k));
 		if (s != NULL)
 			settle_slot(s, l, k, now, i, end);
 	}
@@ -157,9 +170,9 @@ slot_good(struct slot_table *t, const struct text_time *now, uint32_t i)
 		return;
 	probe = slot_probe(l->gen, i);
 	for (k = 0; k < SLOT_SCOPES; k++) {
-		is = slot_index(t, l->slot[k] - 1u);
+		is = slot_index(t, slot_named(l, k));
 		if (is != NULL && is->probe == probe &&
-		    (s = slot_stage_index(t, l->slot[k] - 1u)) != NULL)
+		    (s = slot_stage_index(t, slot_named(l, k))) != NULL)
 			quota_good(s, now, probe);
 	}
 	map_commit(t->map);
@@ -207,7 +220,7 @@ slot_part(const struct slot_table *t, const struct text_time *now,
 
 	for (i = 0; i < top && (e = slot_lease(t, i)) != NULL; i++) {
 		for (j = 0; j < SLOT_SCOPES; j++) {
-			if (e->owner != 0 && e->slot[j] == slot + 1)
+			if (e->owner != 0 && slot_named(e, j) == slot)
 				break;
 		}
 		if (j == SLOT_SCOPES)
@@ -217,7 +230,8 @@ slot_part(const struct slot_table *t, const struct text_time *now,
 			if (rows[k].limit != CONFIG_CONCURRENCY &&
 			    window_holds(&s->windows, r, now, m, rows[k].limit))
 				rows[k].reserved += rows[k].limit >=
-				    CONFIG_TPM ? e->tokens : 1;
+				    CONFIG_TPM ? (int64_t)e->tokens :
+				    slot_holds(e, j);
 		}
 	}
 	for (k = 0; k < n; k++) {

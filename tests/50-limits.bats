@@ -184,6 +184,40 @@ answers()
 	reached 3
 }
 
+# Each lane has its own count, and the client who asked has asked once.
+@test "rpd of a client: one for a request, however many were tried" {
+	local n out
+	local -a bot
+
+	out=$("$RELEVO" --config "$DIR/none" client new bot)
+	bot=(-H "X-Api-Key: $(grep -o 'rlv-[A-Za-z0-9_-]*' <<<"$out")")
+	{
+		for n in 1 2 3; do
+			config_mock "p$n" "m$n"
+		done
+		printf 'route {\n\tmax-wait = 0s\n}\n'
+		printf 'client bot {\n\ttoken = "%s"\n\trpd = 2\n}\n' \
+		    "$(grep -o 'blake2b:[0-9a-f]*' <<<"$out")"
+	} | config_write 'access = token'
+	lighttpd_start fcgi
+	for n in 1 2 3; do
+		mock_script "m$n" fin=0 1
+	done
+	ask auto 'stream: true' "${bot[@]}"
+	http_status 503
+	reached 3
+	req GET /usage "${bot[@]}"
+	json '.clients[0] | .localStats.requests == 1 and (.windows[] |
+	    select(.window == "rpd") | .used == 1 and .remaining == 1)'
+	# whoever asks for what is refused has asked, too
+	mock_script m3 status=400 1
+	ask m3 '' "${bot[@]}"
+	http_status 400
+	ask m3 '' "${bot[@]}"
+	http_status 429
+	reached 4
+}
+
 @test "concurrency: what a killed worker held comes back" {
 	STDERR_ALLOW=worker_died
 	config_one 'concurrency = 1'

@@ -105,6 +105,17 @@ do_take(struct ledger *l)
 }
 
 static void
+do_more(struct ledger *l)
+{
+	struct text_time t = at(90000);
+	struct quota_answer why;
+	uint64_t id;
+
+	if (ledger_more(l, &t, 0, 0, 100, false, &id, &why) != 0)
+		_exit(8);
+}
+
+static void
 do_dare(struct ledger *l)
 {
 	struct text_time t = at(4000);
@@ -170,6 +181,7 @@ static const struct {
 } changes[] = {
 	{ "take", do_take, NULL }, { "dare", do_dare, NULL },
 	{ "good", do_good, do_dare }, { "settle", do_settle, NULL },
+	{ "more", do_more, do_settle },
 	{ "observe", do_observe, NULL }, { "bar", do_bar, NULL },
 	{ "reset", do_reset, NULL },
 };

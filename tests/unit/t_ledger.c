@@ -284,6 +284,131 @@ gives_back_what_does_not_count(void **state)
 	ledger_close(l);
 }
 
+/* What a client's slot holds and has had, of its second client. */
+static void
+client_has(struct ledger *l, int64_t ms, int requests, int reserved,
+    int tokens, int total)
+{
+	struct quota_row rows[CONFIG_LIMITS];
+	struct text_time t = at(ms);
+	struct ledger_counts c;
+
+	assert_int_equal(requests, row(l, ms, LEDGER_K_CLIENT, 1, CONFIG_RPD,
+	    false));
+	assert_int_equal(reserved, row(l, ms, LEDGER_K_CLIENT, 1, CONFIG_RPD,
+	    true));
+	assert_int_equal(tokens, row(l, ms, LEDGER_K_CLIENT, 1, CONFIG_TPD,
+	    false));
+	ledger_report(l, &t, LEDGER_K_CLIENT, 1, &c, rows);
+	assert_int_equal(total, c.requests);
+	sound(l, ms);
+}
+
+/* A request is one of its client's, however many lanes it went through. */
+static void
+one_request_of_the_client(void **state)
+{
+	const struct ledger_end bad = { .asked = true, .failed = true,
+	    .prompt = -1, .completion = -1, .first_ms = -1 };
+	const struct ledger_end ours = { .unknown = true, .prompt = -1,
+	    .completion = -1, .first_ms = -1 };
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0), later = at(70000);
+	uint64_t id;
+	pid_t pid;
+	int st;
+
+	(void)state;
+	world(&w);
+	w.p[1].nkeys = 0;
+	w.u[1].limits.max[CONFIG_RPM] = 1;
+	w.u[1].limits.max[CONFIG_RPD] = 3;
+	w.u[1].limits.max[CONFIG_TPD] = 200;
+	l = open_at(&w, 0);
+	/* nobody was asked */
+	assert_int_equal(0, ledger_take(l, &t, 0, 1, 90, &id, &why));
+	client_has(l, 0, 0, 1, 0, 0);
+	settle_at(l, 0, id, &ours);
+	client_has(l, 0, 0, 0, 0, 0);
+	/* the first failed, and the provider does not count it */
+	assert_int_equal(0, ledger_take(l, &t, 0, 1, 90, &id, &why));
+	settle_at(l, 0, id, &bad);
+	client_has(l, 0, 1, 0, 0, 1);
+	assert_int_equal(0, row(l, 0, LEDGER_K_LANE, 0, CONFIG_RPD, false));
+	/* another request is one too many, another attempt is not */
+	assert_int_equal(-1, ledger_take(l, &t, 4, 1, 90, &id, &why));
+	assert_int_equal(QUOTA_RPM, why.reason);
+	assert_int_equal(0, ledger_more(l, &t, 1, 1, 90, false, &id, &why));
+	client_has(l, 0, 1, 0, 0, 1);
+	assert_int_equal(90, row(l, 0, LEDGER_K_CLIENT, 1, CONFIG_TPD, true));
+	assert_int_equal(1, row(l, 0, LEDGER_K_CLIENT, 1, CONFIG_CONCURRENCY,
+	    false));
+	assert_int_equal(1, row(l, 0, LEDGER_K_LANE, 1, CONFIG_RPD, true));
+	settle_at(l, 0, id, &bad);
+	client_has(l, 0, 1, 0, 0, 1);
+	/* an attempt may outlast the minute of the first, on a lane without a
+	 * key; then its process dies */
+	if ((pid = fork()) == 0) {
+		struct ledger *c = open_at(&w, 70000);
+
+		kill(getpid(), ledger_more(c, &later, 4, 1, 90, false, &id,
+		    &why) == 0 ? SIGKILL : SIGTERM);
+	}
+	waitpid(pid, &st, 0);
+	assert_int_equal(SIGKILL, WTERMSIG(st));
+	client_has(l, 70000, 1, 0, 0, 1);
+	ledger_tick(l, &later);
+	client_has(l, 70000, 1, 0, 90, 1);
+	assert_int_equal(1, row(l, 70000, LEDGER_K_LANE, 4, CONFIG_RPD,
+	    false));
+	/* all limits are the client's again with its next request */
+	later = at(140000);
+	assert_int_equal(0, ledger_take(l, &later, 0, 1, 10, &id, &why));
+	settle_at(l, 140000, id, &good);
+	client_has(l, 140000, 2, 0, 150, 2);
+	assert_int_equal(0, ledger_more(l, &later, 1, 1, 90, false, &id,
+	    &why));
+	settle_at(l, 140000, id, &good);
+	client_has(l, 140000, 2, 0, 210, 2);
+	ledger_close(l);
+}
+
+/* While the state file cannot be used it is the same. */
+static void
+one_request_of_the_client_beside_the_file(void **state)
+{
+	const struct ledger_end bad = { .asked = true, .failed = true,
+	    .prompt = -1, .completion = -1, .first_ms = -1 };
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	struct map_want want = { .path = path, .layout = slot_layout() };
+	struct map *other;
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, ledger_take(l, &t, 0, 1, 90, &id, &why));
+	settle_at(l, 0, id, &bad);
+	client_has(l, 0, 1, 0, 0, 1);
+	other = map_open(&want, &t);
+	assert_null(map_why(other));
+	assert_int_equal(0, ledger_more(l, &t, 1, 1, 90, false, &id, &why));
+	settle_at(l, 0, id, &good);
+	assert_int_equal(0, ledger_more(l, &t, 0, 1, 10, false, &id, &why));
+	settle_at(l, 0, id, &good);
+	assert_non_null(ledger_health(l));
+	map_close(other);
+	ledger_tick(l, &t);
+	assert_null(ledger_health(l));
+	client_has(l, 0, 1, 0, 100, 1);
+	ledger_close(l);
+}
+
 static void
 counts_what_is_in_flight(void **state)
 {
@@ -1472,6 +1597,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(takes_and_settles), T(all_scopes_or_none),
 		T(gives_back_what_does_not_count),
+		T(one_request_of_the_client),
+		T(one_request_of_the_client_beside_the_file),
 		T(counts_what_is_in_flight), T(ends_the_leases_of_the_dead),
 		T(ends_the_leases_of_nobody),
 		T(a_clean_end_settles_and_is_kept), T(config_may_change),

@@ -535,6 +535,14 @@ settle_bad(struct world *w, int process, struct request *q)
 	    .failed = true, .prompt = -1, .completion = -1, .first_ms = -1 });
 }
 
+static void
+settle_asked(struct world *w, uint64_t lease)
+{
+	ledger_settle(w->l[0], &w->now, lease, &(struct ledger_end){
+	    .asked = true, .failed = true, .prompt = -1, .completion = -1,
+	    .first_ms = -1 });
+}
+
 /* It is refused, and told to come back in that many ms. */
 static void
 refused(struct world *w, struct request *q, int64_t ms)
@@ -617,6 +625,48 @@ last_resort(void **state)
 	world_end(&w);
 }
 
+/* A client's limits are asked once in a request: what its first attempt used up
+ * neither ends the request nor is told as the reason. */
+static void
+clients_are_admitted_once(void **state)
+{
+	struct fault f, last = { .code = FAULT_UPSTREAM_CUT, .retry_ms = -1 };
+	struct request q[2];
+	struct world w;
+	uint64_t lease;
+	size_t lane, left;
+
+	(void)state;
+	world(&w, "model p/a { }\nmodel p/b { }\nmodel p/c { }\n"
+	    "model p/d { }\nclient u { token = \"blake2b:00000000000000000"
+	    "00000000000000000000000000000000000000000000000\" rpd = 1 }\n");
+	guess(&w, 3, 9000);
+	come_as(&w, &q[0], 0, "auto", 0, 0, 0);
+	assert_int_equal(q[0].state, 1);
+	settle_asked(&w, q[0].lease);
+	/* the next one of the client has to wait for tomorrow */
+	come_as(&w, &q[1], 1, "auto", 0, 0, 0);
+	assert_int_equal(q[1].state, -1);
+	seek_fault(&q[1].s, &w.now, &last, "", &f);
+	assert_int_equal(f.code, FAULT_QUOTA);
+	/* this one has two lanes more, its second try of one, and a dare */
+	for (left = 2; left > 0; left--) {
+		assert_int_equal(seek_next(&q[0].s, &w.now, &lane, &lease), 0);
+		settle_asked(&w, lease);
+		assert_int_equal(seek_again(&q[0].s, &w.now, lane, &lease), 0);
+		settle_asked(&w, lease);
+	}
+	assert_int_equal(seek_next(&q[0].s, &w.now, &lane, &lease), -1);
+	assert_int_equal(seek_dare(&q[0].s, &w.now, &lane, &lease), 0);
+	assert_int_equal(lane, 3);
+	settle_asked(&w, lease);
+	assert_int_equal(seek_next(&q[0].s, &w.now, &lane, &lease), -1);
+	seek_fault(&q[0].s, &w.now, &last, "p:cut", &f);
+	assert_int_equal(f.code, FAULT_ALL_FAILED);
+	release(q, 2);
+	world_end(&w);
+}
+
 /* What a provider says of itself holds, for the only lane too. */
 static void
 given_word(void **state)
@@ -670,6 +720,7 @@ main(void)
 		cmocka_unit_test(one_turn),
 		cmocka_unit_test(only_lane),
 		cmocka_unit_test(last_resort),
+		cmocka_unit_test(clients_are_admitted_once),
 		cmocka_unit_test(given_word),
 	};
 
