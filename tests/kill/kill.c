@@ -1,6 +1,7 @@
 /* Eight processes take and settle against shared limits while they are killed
  * at random instants. At the end every lease is settled or abandoned exactly
- * once, no window was ever above its limit, and the limits were used up.
+ * once, a request that went on to another lane is one of its client's, no
+ * window was ever above its limit, and the limits were used up.
  *
  *	kill [kills [seed]]
  *
@@ -34,7 +35,7 @@ struct event {
 };
 
 struct shared {
-	_Atomic uint64_t events, taken, settled;
+	_Atomic uint64_t events, taken, settled, more;
 	struct event event[EVENTS];
 };
 
@@ -46,6 +47,7 @@ static struct config_key key;
 static struct config_model model[LANES];
 static struct config_lane lane[LANES];
 static struct config_alias alias;
+static struct config_client client = { .name = "bot" };
 
 static void
 configure(char *state)
@@ -55,6 +57,7 @@ configure(char *state)
 	int i, l;
 
 	for (l = 0; l < CONFIG_LIMITS; l++) {
+		client.limits.max[l] = CONFIG_NONE;
 		provider.limits.max[l] = CONFIG_NONE;
 		provider.key_limits.max[l] = CONFIG_NONE;
 		for (i = 0; i < LANES; i++)
@@ -84,6 +87,8 @@ configure(char *state)
 	cfg.nlanes = LANES;
 	cfg.aliases = &alias;
 	cfg.naliases = 1;
+	cfg.clients = &client;
+	cfg.nclients = 1;
 }
 
 static struct text_time
@@ -97,6 +102,24 @@ fast(void)
 	    (ts.tv_nsec - base.tv_nsec) / 1000;
 	us = us * SPEED / 1000;
 	return (struct text_time){ T0 + us, 1000000 + us };
+}
+
+/* The same request of the client, on another lane. */
+static void
+go_on(struct ledger *l)
+{
+	const struct ledger_end e = { .counted = true, .prompt = 10,
+	    .completion = 20, .first_ms = -1, .fallback = true };
+	struct text_time t = fast();
+	struct quota_answer why;
+	uint64_t id;
+
+	if (ledger_more(l, &t, FREE, 0, 50, false, &id, &why) < 0)
+		return;
+	atomic_fetch_add(&sh->more, 1);
+	atomic_fetch_add(&sh->taken, 1);
+	ledger_settle(l, &t, id, &e);
+	atomic_fetch_add(&sh->settled, 1);
 }
 
 static void
@@ -113,7 +136,7 @@ chat(struct ledger *l, unsigned *seed)
 	if (on >= LANES)
 		on = FREE;
 	tokens = on == BY_TOKENS ? 100 : 10 + (uint32_t)rand_r(seed) % 500;
-	if (ledger_take(l, &t, on, LEDGER_NOBODY, tokens, &id, &why) < 0) {
+	if (ledger_take(l, &t, on, 0, tokens, &id, &why) < 0) {
 		usleep(200);
 		return;
 	}
@@ -123,7 +146,7 @@ chat(struct ledger *l, unsigned *seed)
 	ev = &sh->event[i];
 	ev->lane = (uint32_t)on;
 	ev->tokens = tokens;
-	ev->sec = slot_lease(&l->b.t, id & 0xffff)->sec;
+	ev->sec = slot_lease(&l->b.t, id & (BOOK_PROBE - 1))->sec;
 	atomic_fetch_add(&sh->taken, 1);
 	if (on != FREE && rand_r(seed) % 4 == 0)
 		usleep((unsigned)rand_r(seed) % 2000);
@@ -135,6 +158,8 @@ chat(struct ledger *l, unsigned *seed)
 	t = fast();
 	ledger_settle(l, &t, id, &e);
 	atomic_fetch_add(&sh->settled, 1);
+	if (rand_r(seed) % 4 == 0)
+		go_on(l);
 }
 
 static void
@@ -216,7 +241,7 @@ judge(long kills, long odd, double seconds)
 	struct text_time t = fast();
 	struct ledger *l = ledger_open(&cfg, &t);
 	const struct slot_head *h;
-	uint64_t n = atomic_load(&sh->events), i;
+	uint64_t n = atomic_load(&sh->events), i, asked;
 	uint32_t lo = UINT32_MAX, hi = 0;
 	int64_t rpm, tpm, rph, hrpm;
 	double minutes = seconds * SPEED / 60, used, usedt;
@@ -250,6 +275,10 @@ judge(long kills, long odd, double seconds)
 	bad |= h->settled < sh->settled || h->settled > sh->settled +
 	    (uint64_t)kills + PROCS;
 	bad |= h->abandoned > (uint64_t)kills + PROCS;
+	/* Each lease but those of a further attempt is one of the client's. */
+	asked = slot_look(&l->b.t, l->b.t.clients)->requests;
+	bad |= asked + sh->more > h->taken || asked + sh->more +
+	    (uint64_t)kills + PROCS < h->taken;
 	bad |= in_days(l) != h->settled + h->abandoned;
 	bad |= rpm > 30 || tpm > 6000 || rph > 900 || hrpm > 60;
 	bad |= used < least || usedt < least || odd != 0;
