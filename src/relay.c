@@ -5,62 +5,19 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "answer.h"
-#include "budget.h"
-#include "call.h"
 #include "buf.h"
-#include "config.h"
 #include "dial.h"
-#include "fault.h"
 #include "http.h"
 #include "ledger.h"
 #include "log.h"
-#include "loop.h"
 #include "provider.h"
+#include "relay_own.h"
 #include "reply.h"
-#include "seek.h"
 #include "text.h"
 
 #define RELAY_EVENT	(1024 * 1024)	/* bytes of one event */
 #define RELAY_JSON	(16 * 1024 * 1024)	/* bytes of a JSON answer */
 #define RELAY_SEEN	8	/* limits told by one head */
-
-struct relays {
-	struct loop		*loop;
-	const struct config	*cfg;
-	struct ledger		*ledger;
-	struct dial		*dial;
-	struct budget		 budget;	/* of retries */
-	uint64_t		 chance;
-	size_t			 live;
-};
-
-struct relay {
-	struct relays		*rs;
-	struct relay_ask	 ask;
-	struct answer		 answer;	/* the client's side */
-	struct seek		 seek;		/* the choice */
-
-	struct call		 call;		/* the attempt under way */
-	size_t			 lane;
-	uint64_t		 lease;		/* 0: none */
-	bool			 again;		/* had its second try */
-
-	bool			 dear;		/* the next try is counted */
-	bool			 wait_room;	/* ASK: waiting for a slot */
-	bool			 wait_again;	/* ASK: before the second try */
-	struct fault		 fault;		/* what it ended with */
-	char			 relevo[1024];	/* JSON about who answers */
-
-	/* clocks, steady ms */
-	struct loop_timer	 timer;
-	struct loop_task	 step;		/* to try the next lane */
-	int64_t			 began;
-	int64_t			 room;		/* look again; in wait_room */
-	int64_t			 until;		/* all attempts; 0 not called */
-	int64_t			 told;		/* last bytes to the client */
-	int64_t			 first_ms;	/* to first content; -1 */
-};
 
 static void	attempt(struct relay *r, size_t lane);
 static void	on_failed(void *arg, const struct provider_answer *a);
@@ -108,170 +65,6 @@ size_t
 relays_live(const struct relays *rs)
 {
 	return rs->live;
-}
-
-static const struct config_provider *
-provider_of(const struct relay *r)
-{
-	const struct config *c = r->rs->cfg;
-
-	return &c->providers[c->lanes[r->lane].provider];
-}
-
-static const struct config_model *
-model_of(const struct relay *r)
-{
-	const struct config *c = r->rs->cfg;
-
-	return &c->models[c->lanes[r->lane].model];
-}
-
-/* Give out b, and note that the client heard something. */
-static void
-put(struct relay *r, struct buf *b)
-{
-	if (b->len > 0)
-		r->told = loop_now(r->rs->loop);
-	answer_put(&r->answer, b);
-}
-
-/* ---- the end ---- */
-
-static void
-log_end(struct relay *r, int status)
-{
-	const struct config *c = r->rs->cfg;
-
-	log_open(LOG_INFO, "request");
-	log_str("id", r->ask.http->id);
-	log_str("route", r->ask.route);
-	if (r->ask.client != LEDGER_NOBODY)
-		log_str("client", c->clients[r->ask.client].name);
-	if (r->seek.attempts > 0) {
-		log_str("provider", provider_of(r)->name);
-		log_str("model", model_of(r)->id);
-	}
-	log_str("attempts", r->answer.trail[0] ? r->answer.trail : NULL);
-	log_int("status", status);
-	if (r->fault.code != FAULT_NONE)
-		log_str("code", fault_word(r->fault.code));
-	if (r->call.good && r->call.reply.prompt >= 0) {
-		log_int("tokens_in", r->call.reply.prompt);
-		log_int("tokens_out", r->call.reply.completion);
-	} else if (r->answer.content) {
-		log_int("tokens_in", r->ask.chat.prompt);
-		log_int("tokens_out", reply_estimate(&r->call.reply));
-	}
-	if (r->first_ms >= 0)
-		log_int("first_ms", r->first_ms);
-	log_int("ms", loop_now(r->rs->loop) - r->began);
-	log_close();
-}
-
-/* What an attempt tells of its lane. */
-enum lesson { GOOD, BAD, UNKNOWN };
-
-/* Close the attempt's account: the lease and what the answer taught. */
-static void
-settle(struct relay *r, enum lesson is, bool counted, bool free_of_charge)
-{
-	struct ledger_end end = {
-		.counted = counted, .asked = is != UNKNOWN, .failed = is == BAD,
-		.unknown = is == UNKNOWN, .fallback = r->seek.attempts > 1,
-		.prompt = -1, .completion = -1,
-		.first_ms = is == BAD ? -1 : r->first_ms,
-	};
-	struct text_time now;
-
-	if (r->lease == 0)
-		return;
-	if (r->call.good && r->call.reply.prompt >= 0) {
-		end.prompt = r->call.reply.prompt;
-		end.completion = r->call.reply.completion;
-		end.raw = r->ask.chat.prompt;
-	} else if (r->call.good && (r->call.reply.bytes > 0 ||
-	    r->call.reply.fault.code == FAULT_UPSTREAM_EMPTY)) {
-		end.prompt = ledger_estimate(r->rs->ledger, r->lane,
-		    r->ask.chat.prompt);
-		end.completion = reply_estimate(&r->call.reply);
-	} else if (free_of_charge) {
-		end.prompt = end.completion = 0;
-	}
-	text_clock(&now);
-	ledger_settle(r->rs->ledger, &now, r->lease, &end);
-	r->lease = 0;
-}
-
-static void
-relay_free(struct relay *r)
-{
-	call_release(&r->call);
-	loop_timer_cancel(r->rs->loop, &r->timer);
-	loop_unpost(r->rs->loop, &r->step);
-	r->rs->live--;
-	free(r->ask.body);
-	seek_release(&r->seek);
-	free(r);
-}
-
-static void
-relay_end(struct relay *r, int status, bool whole)
-{
-	struct sink *sink = r->answer.sink;
-
-	settle(r, r->fault.code == FAULT_NONE ? GOOD :
-	    r->fault.code == FAULT_OVERLOADED ? UNKNOWN : BAD, true, false);
-	log_end(r, status);
-	relay_free(r);
-	sink->end(sink, whole);
-}
-
-/* The answer is whole. */
-static void
-on_whole(void *arg)
-{
-	struct relay *r = arg;
-
-	r->fault.code = FAULT_NONE;
-	relay_end(r, 200, true);
-}
-
-/* It is not, and no lane is left: r->fault goes to the client. */
-static void
-relay_fail(struct relay *r)
-{
-	bool whole;
-	int status;
-
-	reply_break(&r->call.reply, &r->call.out);
-	put(r, &r->call.out);
-	status = answer_fault(&r->answer, &r->fault, &whole);
-	relay_end(r, status, whole);
-}
-
-void
-relay_gone(struct relay *r)
-{
-	fault_set(&r->fault, FAULT_NONE, NULL, "the client left");
-	settle(r, r->answer.content ? GOOD : UNKNOWN, call_live(&r->call),
-	    false);
-	log_end(r, 499);		/* nginx's word for it */
-	relay_free(r);
-}
-
-void
-relay_stop(struct relay *r)
-{
-	if (r->call.tail != 0) {
-		on_whole(r);
-		return;
-	}
-	settle(r, r->answer.content ? GOOD : UNKNOWN, call_live(&r->call),
-	    false);
-	fault_set(&r->fault, FAULT_OVERLOADED, NULL,
-	    "the gateway had to break the answer off; ask again");
-	r->fault.retry_ms = 1000;
-	relay_fail(r);
 }
 
 /* ---- the choice ---- */
@@ -412,7 +205,7 @@ on_head(void *arg, const char *head, size_t n)
 	size_t k;
 
 	text_clock(&now);
-	k = provider_observe(provider_of(r), head, n, now.wall, seen,
+	k = provider_observe(relay_provider(r), head, n, now.wall, seen,
 	    RELAY_SEEN);
 	if (k > 0)
 		ledger_observe(r->rs->ledger, &now, r->lane, LEDGER_LANE, seen,
@@ -436,12 +229,12 @@ on_out(void *arg)
 		}
 		r->answer.content = true;
 		r->first_ms = loop_now(r->rs->loop) - r->call.began;
-		answer_trail(&r->answer, provider_of(r)->name, "ok");
-		answer_head(&r->answer, provider_of(r)->name, model_of(r)->id);
+		answer_trail(&r->answer, relay_provider(r)->name, "ok");
+		answer_head(&r->answer, relay_provider(r)->name, relay_model(r)->id);
 		free(r->ask.body);
 		r->ask.body = NULL;
 	}
-	put(r, &r->call.out);
+	relay_put(r, &r->call.out);
 	if (first || r->call.tail != 0)
 		clock_set(r);
 	return r->answer.full;
@@ -456,7 +249,7 @@ share_of(struct relay *r)
 	int64_t now = loop_now(r->rs->loop);
 
 	if (r->until == 0)
-		r->until = now + provider_of(r)->total_ms;
+		r->until = now + relay_provider(r)->total_ms;
 	if (more > r->seek.route->attempts - r->seek.attempts)
 		more = r->seek.route->attempts - r->seek.attempts;
 	if (!r->seek.route->fallback)
@@ -470,9 +263,9 @@ static void
 attempt(struct relay *r, size_t lane)
 {
 	r->lane = lane;
-	answer_who(&r->answer, provider_of(r)->name, model_of(r)->id, r->relevo,
+	answer_who(&r->answer, relay_provider(r)->name, relay_model(r)->id, r->relevo,
 	    sizeof(r->relevo));
-	if ((r->again || call_write(&r->call, provider_of(r), model_of(r),
+	if ((r->again || call_write(&r->call, relay_provider(r), relay_model(r),
 	    &r->ask.chat, r->ask.body, r->ask.len, r->answer.mode) == 0) &&
 	    call_start(&r->call, lane, &(struct reply_spec){
 		.mode = r->answer.mode, .want_usage = r->ask.chat.want_usage,
@@ -502,7 +295,7 @@ bar(struct relay *r, const struct provider_verdict *v)
 		return;
 	text_clock(&now);
 	text_iso(at, v->until);
-	log_msg(LOG_WARN, "barred", "%s: %s until %s (%s)", model_of(r)->name,
+	log_msg(LOG_WARN, "barred", "%s: %s until %s (%s)", relay_model(r)->name,
 	    quota_word(v->reason), at, v->row);
 	ledger_bar(r->rs->ledger, &now, r->lane, scopes[v->scope], &ban);
 	seek_barred(&r->seek, &now, r->lane, &ban);
@@ -513,7 +306,7 @@ bar(struct relay *r, const struct provider_verdict *v)
 static bool
 was_counted(const struct relay *r, enum fault_code net)
 {
-	return provider_of(r)->counts_failures || (r->call.good &&
+	return relay_provider(r)->counts_failures || (r->call.good &&
 	    (net == FAULT_UPSTREAM_EMPTY || net == FAULT_UPSTREAM_CUT ||
 	    net == FAULT_UPSTREAM_TIMEOUT));
 }
@@ -529,7 +322,7 @@ on_failed(void *arg, const struct provider_answer *a)
 	char word[24];
 
 	text_clock(&now);
-	provider_judge(provider_of(r), a, now.wall, &v);
+	provider_judge(relay_provider(r), a, now.wall, &v);
 	if (a->net == FAULT_INTERNAL) {
 		/* Memory or descriptors are short here: not the lane's fault,
 		 * and the next one would fare no better. */
@@ -554,22 +347,22 @@ on_failed(void *arg, const struct provider_answer *a)
 	    !r->again && (v.action == PROVIDER_SAME ||
 	    call_strip(&r->call, v.strip) == 0)) {
 		/* A call of its own for the provider, so a lease of its own. */
-		settle(r, GOOD, provider_of(r)->counts_failures, true);
+		relay_settle(r, GOOD, relay_provider(r)->counts_failures, true);
 		call_drop(&r->call);
 		r->again = r->wait_again = true;
 		(void)loop_timer_set(r->rs->loop, &r->timer,
 		    loop_now(r->rs->loop) + v.wait_ms);
 		return;
 	}
-	answer_trail(&r->answer, provider_of(r)->name, word);
-	settle(r, v.breaker ? BAD : a->net == FAULT_INTERNAL ? UNKNOWN : GOOD,
+	answer_trail(&r->answer, relay_provider(r)->name, word);
+	relay_settle(r, v.breaker ? BAD : a->net == FAULT_INTERNAL ? UNKNOWN : GOOD,
 	    was_counted(r, a->net),
 	    a->net != FAULT_UPSTREAM_TIMEOUT && a->net != FAULT_UPSTREAM_CUT);
 	call_drop(&r->call);
 	r->again = false;
 	if (v.action == PROVIDER_LARGER &&
-	    model_of(r)->context > r->seek.larger)
-		r->seek.larger = model_of(r)->context;
+	    relay_model(r)->context > r->seek.larger)
+		r->seek.larger = relay_model(r)->context;
 	/* A limit that was hit is told once and barred; only what fails could
 	 * go on and on. */
 	r->dear = v.breaker;
@@ -582,7 +375,7 @@ on_failed(void *arg, const struct provider_answer *a)
 }
 
 static const struct call_events events = { on_head, clock_set, on_out,
-    on_whole, on_failed };
+    relay_whole, on_failed };
 
 /* ---- from outside ---- */
 

@@ -15,6 +15,7 @@
 
 #define text_clock fuzz_clock
 #include "../../src/relay.c"
+#include "../../src/relay_end.c"
 #undef text_clock
 #include "fetch.h"
 #include "json.h"
