@@ -75,7 +75,7 @@ $(BUILD)/bench/ledger: tests/bench/ledger.c $(LIB) | $(BUILD)/bench
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 $(BUILD)/bench/floor: tests/bench/floor.c | $(BUILD)/bench
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lfcgi
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lfcgi -lcurl
 
 $(BUILD)/bench/ask: tests/bench/ask.c tests/bench/answer.c \
     tests/bench/answer.h | $(BUILD)/bench

@@ -30,17 +30,19 @@ const chat = (model, stream, size) => JSON.stringify({ model, stream,
 // in a moment is visited there and back in a round, the rest in turn.
 const WORKS = {
 	unary: { n: 8000, c: 32, tokens: 20, size: 2000, back: true,
-		on: ['direct', 'proxy', 'floor', 'keep', 'nginx', 'lighttpd'] },
+		on: ['direct', 'proxy', 'floor', 'bare', 'keep', 'nginx',
+			'lighttpd'] },
 	cgi: { model: 'unary', n: 60, c: 2, tokens: 20, size: 2000,
 		on: ['cgi'] },
 	cgiTls: { model: 'tls-unary', n: 60, c: 2, tokens: 20, size: 2000,
 		on: ['cgi'] },
 	fast: { stream: true, n: 1000, c: 32, tokens: 200, size: 2000,
 		back: true,
-		on: ['direct', 'proxy', 'keep', 'nginx', 'lighttpd'] },
+		on: ['direct', 'proxy', 'bare', 'keep', 'nginx',
+			'lighttpd'] },
 	big: { model: 'unary', n: 400, c: 8, tokens: 20, size: 200000,
 		back: true,
-		on: ['proxy', 'keep', 'nginx', 'lighttpd'] },
+		on: ['proxy', 'bare', 'keep', 'nginx', 'lighttpd'] },
 	first: { stream: true, n: 400, c: 1, tokens: 5, size: 2000,
 		on: ['direct', 'proxy', 'keep', 'nginx', 'lighttpd'] },
 	leave: { stream: true, n: 100, c: 1, tokens: 1, size: 2000,
@@ -66,15 +68,23 @@ async function startTargets() {
 	mock = await place.startMock(`${build}/mock/mock`);
 	const tls = await place.nginxTls(mock);
 	const proxy = await place.nginxProxy(mock);
-	const socket = `${place.dir}/floor.sock`;
-	const floor = await place.startFloor(`${build}/bench/floor`, socket);
-	const before = await place.nginxFastcgi('floor-nginx', socket, true);
 
 	targets.direct = { port: mock };
 	targets.proxy = { port: proxy.port, front: proxy.pid };
-	targets.floor = { port: before.port, front: before.pid, behind: floor };
+	await addFloor('floor', '20');
+	await addFloor('bare', `http://127.0.0.1:${mock}/v1/chat/completions`);
 	for (const b of builds)
 		await startBuild(b, tls.port);
+}
+
+async function addFloor(name, what) {
+	const socket = `${place.dir}/${name}.sock`;
+	const behind = await place.startFloor(name, `${build}/bench/floor`,
+		socket, what);
+	const { port, pid } = await place.nginxFastcgi(`${name}-nginx`, socket,
+		true);
+
+	targets[name] = { port, front: pid, behind };
 }
 
 async function startBuild(b, tls) {

@@ -1,10 +1,14 @@
-/* floor: what the FastCGI hop costs at least. Answers every request at once,
- * as a provider would, with libfcgi and one epoll loop, and asks nobody.
+/* floor: what relevo's way costs at least, with libfcgi and one epoll loop.
  *
- *	floor SOCKET TOKENS
+ *	floor SOCKET TOKENS	answers at once, as a provider would, and asks
+ *				nobody: the FastCGI hop
+ *	floor SOCKET URL	asks URL by libcurl, one question after the
+ *				other, and passes on what comes as it comes,
+ *				looking at nothing: the hop and libcurl
  *
  * For a web server that sends a request in one piece; nothing here is meant
  * to withstand another. */
+#include <curl/curl.h>
 #include <fcgiapp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +18,7 @@
 #include <unistd.h>
 
 static char answer[8192];
+static CURL *easy;		/* NULL: asks nobody */
 
 static void
 make_answer(long tokens)
@@ -33,13 +38,48 @@ make_answer(long tokens)
 	    "\"total_tokens\":27}}", text);
 }
 
+static size_t
+pass_on(char *p, size_t one, size_t n, void *out)
+{
+	(void)one;
+	return FCGX_PutStr(p, (int)n, out) == (int)n &&
+	    FCGX_FFlush(out) == 0 ? n : 0;
+}
+
+static int
+make_call(const char *url)
+{
+	struct curl_slist *head = curl_slist_append(curl_slist_append(NULL,
+	    "Content-Type: application/json"), "Authorization: Bearer x");
+
+	if (curl_global_init(CURL_GLOBAL_ALL) != 0 || head == NULL ||
+	    (easy = curl_easy_init()) == NULL)
+		return -1;
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, head);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, pass_on);
+	return 0;
+}
+
+static void
+ask(FCGX_Request *r, const char *body, int n)
+{
+	FCGX_PutS("Status: 200 OK\r\nContent-Type: ", r->out);
+	FCGX_PutS(memmem(body, (size_t)n, "\"stream\":true", 13) != NULL ?
+	    "text/event-stream\r\n\r\n" : "application/json\r\n\r\n", r->out);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)n);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, r->out);
+	(void)curl_easy_perform(easy);
+}
+
 /* One request of a connection that has something to read. */
 static void
 serve(int fd)
 {
+	static char body[1 << 20];
 	FCGX_Request r;
-	char body[4096];
-	int keep;
+	int keep, n;
 
 	/* No listening socket: libfcgi shall read this one, and not accept. */
 	if (FCGX_InitRequest(&r, -1, 0) != 0)
@@ -48,9 +88,11 @@ serve(int fd)
 	r.keepConnection = 1;
 	if (FCGX_Accept_r(&r) < 0)
 		return;				/* gone, and closed */
-	while (FCGX_GetStr(body, sizeof(body), r.in) == sizeof(body))
-		;
-	FCGX_PutS(answer, r.out);
+	n = FCGX_GetStr(body, sizeof(body), r.in);
+	if (easy != NULL)
+		ask(&r, body, n);
+	else
+		FCGX_PutS(answer, r.out);
 	FCGX_FClose(r.err);
 	FCGX_FClose(r.out);
 	keep = r.keepConnection;
@@ -66,6 +108,8 @@ main(int argc, char **argv)
 	int epoll = epoll_create1(EPOLL_CLOEXEC), listener, n, fd;
 
 	if (argc != 3 || epoll < 0 || FCGX_Init() != 0)
+		return 2;
+	if (strncmp(argv[2], "http", 4) == 0 && make_call(argv[2]) != 0)
 		return 2;
 	make_answer(atol(argv[2]));
 	listener = FCGX_OpenSocket(argv[1], 511);

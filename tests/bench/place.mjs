@@ -230,10 +230,11 @@ cgi.assign = ( ".cgi" => "" )
 alias.url = ( "/v1" => "${cgi}" )`);
 }
 
-export const startFloor = async (program, socket) => {
-	const pid = start('floor', OUR_CPU, program, socket, '20');
+/** What answers at once, or what only passes on. */
+export const startFloor = async (name, program, socket, what) => {
+	const pid = start(name, OUR_CPU, program, socket, what);
 
-	await up('floor', { path: socket });
+	await up(name, { path: socket });
 	return pid;
 };
 

@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 const MARK = '@base';
 
 const COLUMNS = {
-	direct: 'direct', proxy: 'proxy_pass', floor: 'floor',
+	direct: 'direct', proxy: 'proxy_pass', floor: 'floor', bare: 'bare',
 	keep: 'nginx keep', nginx: 'nginx', lighttpd: 'lighttpd', cgi: 'CGI',
 };
 
