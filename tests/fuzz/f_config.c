@@ -8,8 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "buf.h"
+#include "../../src/log.c"
 #include "config.h"
+#include "forget.h"
 #include "share.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -50,6 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct buf one, two;
 	size_t i;
 
+	forget();
 	if ((c = load(data, n)) == NULL)
 		return 0;
 	for (i = 0; i < c->naliases; i++)

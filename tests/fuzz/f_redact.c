@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../../src/log.c"
+#include "forget.h"
 #include "json.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -161,19 +162,6 @@ learn(const uint8_t *p, const uint8_t *end)
 		count++;
 	}
 	return p;
-}
-
-static void
-forget(void)
-{
-	size_t i;
-
-	for (i = 0; i < secret_count; i++)
-		free(secrets[i].text);
-	free(secrets);
-	secrets = NULL;
-	secret_count = 0;
-	memset(first, 0, sizeof(first));
 }
 
 int
