@@ -12,6 +12,8 @@
 
 #define SCAN_MAX_FILE	(1024 * 1024)
 #define SCAN_MAX_DEPTH	8
+#define SCAN_MAX_FILES	256		/* or one that includes itself twice on
+					 * each level is read without end */
 #define SCAN_MAX_ERRORS	100
 #define SCAN_MAX_SECTIONS 4096	/* what follows is quadratic in them */
 
@@ -411,6 +413,15 @@ beside(const char *file, const char *name)
 	return path;
 }
 
+/* Too many files: the rest of this one is not read. */
+static void
+stop(struct cursor *c, int line)
+{
+	complain(c, line, "include: more than %d files in all",
+	    SCAN_MAX_FILES);
+	c->r.p = c->r.end;
+}
+
 static void
 read_include(struct cursor *c, int line)
 {
@@ -433,6 +444,8 @@ read_include(struct cursor *c, int line)
 	else if (c->depth + 1 >= SCAN_MAX_DEPTH)
 		complain(c, line, "include: files include each other more "
 		    "than %d deep", SCAN_MAX_DEPTH);
+	else if (c->scan->nfiles == SCAN_MAX_FILES)
+		stop(c, line);
 	else if (scan_open(c->scan, path, c->depth + 1) != 0 && errno != 0)
 		complain(c, line, "include: %s: %s", path, file_why(errno));
 out:

@@ -205,6 +205,15 @@ test_include(void **state)
 	assert_int_equal(s.nfiles, SCAN_MAX_DEPTH);
 	loaded_says(&l.errors, 2, "more than 8 deep");
 	scan_release(&s);
+
+	/* And if it does so eight times, not after 8^8. */
+	buf_clear(&l.errors);
+	scan_init(&s, &l.errors);
+#define TWICE	"include(\"c\")\ninclude(\"c\")\n"
+	loaded_write(l.dir, "c", TWICE TWICE TWICE TWICE, 0600);
+	assert_int_equal(scan_path(&s, l.path), -1);
+	assert_int_equal(s.nfiles, SCAN_MAX_FILES);
+	scan_release(&s);
 	loaded_free(&l);
 }
 
