@@ -194,11 +194,11 @@ look(const struct seek *s, const struct text_time *now, struct route_pick *p)
 }
 
 /* When there is room, truly: the order was made from what a prompt without an
- * answer would need, of lanes that were not asked since. */
+ * answer would need, and that may be a while ago. */
 static void
-look_on(struct seek *s, const struct text_time *now, size_t first)
+look_on(struct seek *s, const struct text_time *now)
 {
-	for (size_t i = first; i < s->alias->nlanes; i++) {
+	for (size_t i = 0; i < s->alias->nlanes; i++) {
 		struct route_pick *p = &s->picks[i];
 
 		if (given(s, p->lane))
@@ -217,7 +217,7 @@ seek_foresee(struct seek *s, const struct text_time *now, uint64_t chance)
 
 	s->turn = n > 1 ? ledger_turn_now(s->ledger, alias_index(s)) : 0;
 	order(s, now, chance);
-	look_on(s, now, 0);
+	look_on(s, now);
 	/* The open ones forward, in their order. */
 	for (i = 0; i < s->open; i++) {
 		p = s->picks[i];
@@ -355,27 +355,43 @@ take(struct seek *s, const struct text_time *now, size_t lane, bool dare,
 	    s->client, tokens, lease, why);
 }
 
+/* Take from pick p, if it may be given. */
+static int
+offer(struct seek *s, const struct text_time *now, struct route_pick *p,
+    size_t *lane, uint64_t *lease)
+{
+	if (!may_more(s) || given(s, p->lane) || too_small(s, p->lane))
+		return -1;
+	if (take(s, now, p->lane, false, lease, &p->answer) != 0) {
+		note(s, &p->answer);
+		return -1;
+	}
+	*lane = p->lane;
+	give(s, p->lane);
+	return 0;
+}
+
 int
 seek_next(struct seek *s, const struct text_time *now, size_t *lane,
     uint64_t *lease)
 {
+	size_t i;
+
 	if (seek_ahead(s, now) > 0) {
-		look_on(s, now, 0);
+		look_on(s, now);
 		return -1;
 	}
-	while (s->next < s->open && may_more(s)) {
-		struct route_pick *p = &s->picks[s->next++];
-
-		if (given(s, p->lane) || too_small(s, p->lane))
-			continue;
-		if (take(s, now, p->lane, false, lease, &p->answer) == 0) {
-			*lane = p->lane;
-			give(s, p->lane);
+	while (s->next < s->open && may_more(s))
+		if (offer(s, now, &s->picks[s->next++], lane, lease) == 0)
 			return 0;
-		}
-		note(s, &p->answer);
-	}
-	look_on(s, now, s->open);
+	/* Since they were put in order an attempt may have lasted for as long
+	 * as a window. */
+	look_on(s, now);
+	for (i = 0; s->room && i < s->alias->nlanes; i++)
+		if (s->picks[i].answer.reason == QUOTA_OPEN &&
+		    offer(s, now, &s->picks[i], lane, lease) == 0)
+			return 0;
+	s->room = false;
 	return -1;
 }
 

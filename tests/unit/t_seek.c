@@ -625,6 +625,47 @@ last_resort(void **state)
 	world_end(&w);
 }
 
+/* An attempt may last for as long as a window: what has room by then is asked,
+ * before anything is dared. */
+static void
+asked_since(const char *models)
+{
+	struct request q[2];
+	struct world w;
+	uint64_t lease;
+	size_t lane;
+
+	world(&w, models);
+	guess(&w, 0, 90000);
+	guess(&w, 2, 8000);
+	come_as(&w, &q[0], 0, "auto", 0, LEDGER_NOBODY, 0);
+	assert_int_equal(q[0].state, 1);
+	assert_int_equal(q[0].lane, 1);
+	/* b is at its limit, c is dared */
+	come_as(&w, &q[1], 1, "auto", 0, LEDGER_NOBODY, 0);
+	assert_int_equal(q[1].state, 1);
+	assert_int_equal(q[1].lane, 2);
+	go(&w, 61000);
+	settle_bad(&w, 1, &q[1]);
+	assert_int_equal(seek_next(&q[1].s, &w.now, &lane, &lease), 0);
+	assert_int_equal(lane, 1);
+	/* and then there is nothing but the other bar */
+	assert_int_equal(seek_next(&q[1].s, &w.now, &lane, &lease), -1);
+	assert_int_equal(seek_dare(&q[1].s, &w.now, &lane, &lease), 0);
+	assert_int_equal(lane, 0);
+	release(q, 2);
+	world_end(&w);
+}
+
+static void
+room_since(void **state)
+{
+	(void)state;
+	asked_since("model p/a { }\nmodel p/b { rpm = 1 }\nmodel p/c { }\n");
+	/* this one is put among those that are open, and refused when asked */
+	asked_since("model p/a { }\nmodel p/b { tpm = 50 }\nmodel p/c { }\n");
+}
+
 /* A client's limits are asked once in a request: what its first attempt used up
  * neither ends the request nor is told as the reason. */
 static void
@@ -720,6 +761,7 @@ main(void)
 		cmocka_unit_test(one_turn),
 		cmocka_unit_test(only_lane),
 		cmocka_unit_test(last_resort),
+		cmocka_unit_test(room_since),
 		cmocka_unit_test(clients_are_admitted_once),
 		cmocka_unit_test(given_word),
 	};
