@@ -382,8 +382,11 @@ run(struct supervisor *s, const sigset_t *set)
 			break;
 		}
 		reap(s);
-		if (s->stopping && now_ms() >= s->kill_at)
+		if (s->stopping && now_ms() >= s->kill_at) {
 			tell(s, SIGKILL, false);
+			/* One that waits for a disk dies when that answers. */
+			s->kill_at = now_ms() + GRACE_MS;
+		}
 	}
 }
 
