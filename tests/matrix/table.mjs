@@ -78,8 +78,8 @@ const date = (s) => new Date(Date.now() + s * 1000).toUTCString()
 	.replaceAll(',', '%2C').replaceAll(' ', '+');
 
 // Long enough for a slow machine to have asked by then.
-const soon = { set: 'first-event-timeout = 500ms' };
-const quiet = { set: 'idle-timeout = 500ms' };
+const soon = { set: 'first-event-timeout = 1s' };
+const quiet = { set: 'idle-timeout = 1s' };
 const short = { set: 'total-timeout = 1s' };
 const h2 = { set: 'http2 = yes' };
 const stream = { only: ['sse', 'text'] };
