@@ -111,8 +111,8 @@ bench: deps-check
 
 # The long proofs, three quarters of an hour on two processors, and a table of
 # them. PROVE_FUZZ=7200 gives each fuzz target two hours for its 10 million runs,
-# where half an hour is not enough; PROVE_BEHIND=600 those that have no number
-# ten minutes.
+# where one is not enough; PROVE_BEHIND=600 those that have no number ten
+# minutes.
 prove: deps-prove all mock $(BUILD)/kill/cut $(BUILD)/kill/power \
     $(BUILD)/kill/kill $(BUILD)/prove/timing fuzz-build \
     fuzz-plain

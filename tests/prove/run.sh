@@ -57,7 +57,7 @@ told()
 	return "$(sed -n '$s/^status //p' "$log.beside")"
 }
 
-beside env BUILD="$build" sh tests/fuzz/run.sh "${PROVE_FUZZ:-1800}" 10000000 \
+beside env BUILD="$build" sh tests/fuzz/run.sh "${PROVE_FUZZ:-3600}" 10000000 \
     gates
 proof 'cut at every store' '$p' "$build/kill/cut"
 proof '20,000 power cuts' '$p' "$build/kill/power" 20000
