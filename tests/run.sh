@@ -107,7 +107,7 @@ check 'the simulated day builds' $MAKE $jobs build/sim/day
 check 'a simulated day: no late 429, nothing left unused' build/sim/day
 check 'the fuzz targets build' $MAKE $jobs fuzz-build
 # The gates of what comes from outside have more time than what is behind them.
-part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-25}" 0 gates
+part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-30}" 0 gates
 part 'fuzzing what is behind' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-9}" 0 behind
 # Alone: it compares what is counted to the last request, and a process that
 # has waited too long for the state file's lock counts for itself.
