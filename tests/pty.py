@@ -76,7 +76,10 @@ class Terminal:
         return pid != 0
 
     def given_back(self):
-        self.read(0.1)
+        had = -1
+        while had != len(self.seen):    # a read gives 4 KB of it at most
+            had = len(self.seen)
+            self.read(0.1)
         if termios.tcgetattr(self.slave) != self.modes:
             sys.exit("pty: the modes are not what they were")
         if ENTER in self.seen and not self.seen.endswith(LEAVE):
@@ -84,6 +87,7 @@ class Terminal:
                      f"{self.seen[-40:]!r}")
 
     def frame(self):
+        self.until(lambda: REST in self.seen, "a whole picture")
         whole = self.seen[:self.seen.rindex(REST)]
         text = whole[whole.rindex(HOME):]
         return re.sub(rb"\x1b\[[?0-9]*[A-Za-z]|\r", b"", text)
