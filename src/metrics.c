@@ -144,8 +144,8 @@ static const struct family families[] = {
 	{ "config_loaded_timestamp_seconds", "When the answering process read "
 	    "its configuration; under CGI that is now.", GAUGE, SECONDS,
 	    .whole = loaded },
-	{ "state_degraded", "Whether the state file cannot be used, and each "
-	    "process counts for itself.", GAUGE, PLAIN, .whole = degraded },
+	{ "state_degraded", "Whether the state file cannot be used, or no "
+	    "checkpoint of it be written.", GAUGE, PLAIN, .whole = degraded },
 	{ "state_bytes", "Size of the tables in the state file.", GAUGE,
 	    PLAIN, .whole = total_bytes },
 	{ "attempts_total", "Reservations made for calls to providers.",
