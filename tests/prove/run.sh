@@ -1,10 +1,10 @@
 #!/bin/sh
 # `make prove`: the long proofs one after the other, and at the end a table of
-# what each one said. Beside them, in what processor time they leave, the fuzz targets of what comes from outside make 10
-# million runs each, in PROVE_FUZZ seconds at most; those behind them, which do
-# a whole chat or read a whole file in each run, as many as they can in
-# PROVE_BEHIND seconds; the table says how many. Status 1 if a proof failed; the
-# whole output is kept in build/prove/log.
+# what each one said. Beside them, in what processor time they leave, the fuzz
+# targets of what comes from outside make 10 million runs each, in PROVE_FUZZ
+# seconds at most; those behind them, which do a whole chat or read a whole file
+# in each run, as many as they can in PROVE_BEHIND seconds; the table says how
+# many. Status 1 if a proof failed; the whole output is kept in build/prove/log.
 set -u
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
