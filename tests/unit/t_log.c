@@ -6,6 +6,8 @@
 
 #include "../../src/log.c"
 
+#include "../fuzz/forget.h"
+
 #include <fcntl.h>
 
 /* What a test logs goes to a file; taken() gives it back. */
@@ -26,18 +28,11 @@ begin(void **state)
 static int
 end(void **state)
 {
-	size_t i;
-
 	(void)state;
 	dup2(old, STDERR_FILENO);
 	close(old);
 	close(file);
-	for (i = 0; i < secret_count; i++)
-		free(secrets[i].text);
-	free(secrets);
-	secrets = NULL;
-	secret_count = 0;
-	memset(first, 0, sizeof(first));
+	forget();
 	log_level(LOG_INFO);
 	return 0;
 }
