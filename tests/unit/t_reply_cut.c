@@ -145,21 +145,28 @@ same(const struct result *a, const struct result *b)
 	assert_int_equal(a->bytes, b->bytes);
 }
 
-static size_t
-load(const char *name, char *p, size_t size)
+static char bytes[8192];		/* of a row's fixture: head, body */
+
+/* A row's body, of *n bytes, behind its head at `bytes`. */
+static const char *
+load(const struct row *w, size_t *n)
 {
-	char path[200];
-	size_t n;
+	char path[200], *body;
+	size_t all;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "tests/fixtures/streams/%s.http", name);
+	snprintf(path, sizeof(path), "tests/fixtures/streams/%s.http", w->name);
 	f = fopen(path, "rb");
 	if (f == NULL)
 		fail_msg("%s: run it from the top folder", path);
-	n = fread(p, 1, size, f);
+	all = fread(bytes, 1, sizeof(bytes), f);
 	fclose(f);
-	assert_true(n > 0 && n < size);
-	return n;
+	assert_true(all > 0 && all < sizeof(bytes));
+	body = memmem(bytes, all, "\r\n\r\n", 4);
+	assert_non_null(body);
+	body += 4;
+	*n = all - (size_t)(body - bytes);
+	return body;
 }
 
 /* The whole is as the row says. */
@@ -206,19 +213,14 @@ each_offset(const struct row *w, const struct reply_spec *spec,
 static void
 test_every_cut_of_every_framing(void **state)
 {
-	static char bytes[8192];
 	size_t i, k, n;
-	char *body;
+	const char *body;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		n = load(rows[i].name, bytes, sizeof(bytes));
-		body = memmem(bytes, n, "\r\n\r\n", 4);
-		assert_non_null(body);
-		body += 4;
+		body = load(&rows[i], &n);
 		for (k = 0; k < sizeof(forms) / sizeof(forms[0]); k++)
-			each_offset(&rows[i], &forms[k], bytes, body,
-			    n - (size_t)(body - bytes));
+			each_offset(&rows[i], &forms[k], bytes, body, n);
 	}
 }
 
@@ -254,23 +256,17 @@ starve(const struct row *w, const struct reply_spec *spec, const char *head,
 static void
 test_memory_is_out(void **state)
 {
-	static char bytes[8192];
 	size_t i, k, n;
-	char *body;
+	const char *body;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		n = load(rows[i].name, bytes, sizeof(bytes));
-		body = memmem(bytes, n, "\r\n\r\n", 4);
-		assert_non_null(body);
-		body += 4;
+		body = load(&rows[i], &n);
 		for (k = 0; k < sizeof(forms) / sizeof(forms[0]); k++) {
 			if (rows[i].json == BAD && forms[k].mode == REPLY_JSON)
 				continue;
-			starve(&rows[i], &forms[k], bytes, body,
-			    n - (size_t)(body - bytes), 1);
-			starve(&rows[i], &forms[k], bytes, body,
-			    n - (size_t)(body - bytes), 100);
+			starve(&rows[i], &forms[k], bytes, body, n, 1);
+			starve(&rows[i], &forms[k], bytes, body, n, 100);
 		}
 	}
 }
