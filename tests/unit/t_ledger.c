@@ -118,6 +118,10 @@ static const struct ledger_end good = { .counted = true, .prompt = 40,
     .completion = 20, .first_ms = 100 };
 static const struct ledger_end unknown = { .counted = true, .prompt = -1,
     .completion = -1, .first_ms = -1 };
+static const struct ledger_end bad = { .asked = true, .failed = true,
+    .prompt = -1, .completion = -1, .first_ms = -1 };
+static const struct ledger_end nothing = { .unknown = true, .prompt = -1,
+    .completion = -1, .first_ms = -1 };
 
 static int
 take(struct ledger *l, int64_t ms, size_t lane, int64_t tokens, uint64_t *id,
@@ -308,10 +312,6 @@ client_has(struct ledger *l, int64_t ms, int requests, int reserved,
 static void
 one_request_of_the_client(void **state)
 {
-	const struct ledger_end bad = { .asked = true, .failed = true,
-	    .prompt = -1, .completion = -1, .first_ms = -1 };
-	const struct ledger_end ours = { .unknown = true, .prompt = -1,
-	    .completion = -1, .first_ms = -1 };
 	struct world w;
 	struct ledger *l;
 	struct quota_answer why;
@@ -330,7 +330,7 @@ one_request_of_the_client(void **state)
 	/* nobody was asked */
 	assert_int_equal(0, ledger_take(l, &t, 0, 1, 90, &id, &why));
 	client_has(l, 0, 0, 1, 0, 0);
-	settle_at(l, 0, id, &ours);
+	settle_at(l, 0, id, &nothing);
 	client_has(l, 0, 0, 0, 0, 0);
 	/* the first failed, and the provider does not count it */
 	assert_int_equal(0, ledger_take(l, &t, 0, 1, 90, &id, &why));
@@ -379,8 +379,6 @@ one_request_of_the_client(void **state)
 static void
 one_request_of_the_client_beside_the_file(void **state)
 {
-	const struct ledger_end bad = { .asked = true, .failed = true,
-	    .prompt = -1, .completion = -1, .first_ms = -1 };
 	struct world w;
 	struct ledger *l;
 	struct quota_answer why;
@@ -696,8 +694,6 @@ bars_the_right_scope(void **state)
 static void
 probes_one_at_a_time(void **state)
 {
-	const struct ledger_end bad = { .counted = true, .failed = true,
-	    .prompt = -1, .completion = -1, .first_ms = -1 };
 	struct world w;
 	struct ledger *l;
 	struct quota_answer why;
@@ -736,8 +732,6 @@ a_probe_that_answers_is_over(void **state)
 		{ QUOTA_DOWN, T0 + 10000, false },	/* half open, at 10 s */
 		{ QUOTA_TIMEOUT, T0 + 90000, true },	/* dared, at 10 s */
 	};
-	const struct ledger_end bad = { .counted = true, .failed = true,
-	    .prompt = -1, .completion = -1, .first_ms = -1 };
 	struct world w;
 	struct ledger *l;
 	struct quota_answer why;
@@ -790,8 +784,6 @@ a_probe_that_answers_is_over(void **state)
 static void
 learns_nothing(void **state)
 {
-	const struct ledger_end nothing = { .unknown = true, .prompt = -1,
-	    .completion = -1, .first_ms = -1 };
 	struct world w;
 	struct ledger *l;
 	struct quota_answer why;
@@ -1015,12 +1007,12 @@ history_at(struct ledger *l, int64_t ms)
 	return h;
 }
 
-#define IS(s, ms, r, t, bad, other)					\
+#define IS(s, ms, r, t, bads, other)					\
 	do {								\
 		assert_int_equal(T0 + (ms), (s).at);			\
 		assert_int_equal(r, (s).requests);			\
 		assert_int_equal(t, (s).tokens);			\
-		assert_int_equal(bad, (s).failures);			\
+		assert_int_equal(bads, (s).failures);			\
 		assert_int_equal(other, (s).fallbacks);			\
 	} while (0)
 
