@@ -243,17 +243,23 @@ foretold(void **state)
 	world_end(&w);
 }
 
+static struct explain
+plain(struct world *w, const char *model, size_t client, int64_t tokens,
+    struct chat *chat)
+{
+	explain_plain(chat, model, tokens);
+	return (struct explain){ w->at.c, w->l, config_find(w->at.c, model),
+	    chat, client, &w->now, 7 };
+}
+
 static struct json_tree *
 tree(struct world *w, const char *model, size_t client, int64_t tokens)
 {
-	struct explain e = { w->at.c, w->l, NULL, NULL, client, &w->now, 7 };
-	struct json_tree *t;
 	struct chat chat;
+	struct explain e = plain(w, model, client, tokens, &chat);
+	struct json_tree *t;
 	struct buf out;
 
-	explain_plain(&chat, model, tokens);
-	e.alias = config_find(w->at.c, model);
-	e.chat = &chat;
 	buf_init(&out, 1 << 20);
 	assert_int_equal(explain_json(&e, &out), 0);
 	t = json_parse(out.data, out.len);
@@ -362,9 +368,7 @@ tried_though_barred(void **state)
 	assert_true(number(t, "waitMs") == 0);
 	says(t, "refusal", NULL);
 	json_free(t);
-	explain_plain(&chat, "s/m5", 5);
-	e = (struct explain){ w.at.c, w.l, config_find(w.at.c, "s/m5"), &chat,
-	    LEDGER_NOBODY, &w.now, 1 };
+	e = plain(&w, "s/m5", LEDGER_NOBODY, 5, &chat);
 	buf_init(&out, 65536);
 	assert_int_equal(explain_text(&e, &out), 0);
 	assert_non_null(strstr(buf_str(&out), ", 1 lane\n"));
@@ -427,10 +431,8 @@ unfit_ones(void **state)
 	says(t, "order.0.inMs", NULL);
 	says(t, "refusal.code", "context_length_exceeded");
 	json_free(t);
-	explain_plain(&chat, "p/m1", 5);
+	e = plain(&w, "p/m1", LEDGER_NOBODY, 5, &chat);
 	chat.needs = CONFIG_CAN_VISION;
-	e = (struct explain){ w.at.c, w.l, config_find(w.at.c, "p/m1"), &chat,
-	    LEDGER_NOBODY, &w.now, 1 };
 	buf_init(&out, 65536);
 	assert_int_equal(explain_text(&e, &out), 0);
 	assert_non_null(strstr(buf_str(&out), "cannot"));
