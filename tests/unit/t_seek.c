@@ -120,6 +120,16 @@ come(struct world *w, struct request *q, int process, int64_t patience)
 	come_as(w, q, process, "m", patience, LEDGER_NOBODY, 0);
 }
 
+/* One for any model is served at once, by this lane. */
+static void
+gets(struct world *w, struct request *q, int process, int64_t patience,
+    size_t lane)
+{
+	come_as(w, q, process, "auto", patience, LEDGER_NOBODY, 0);
+	assert_int_equal(q->state, 1);
+	assert_int_equal(q->lane, lane);
+}
+
 /* Time goes on until nobody waits: who is due looks. Writes the order in which
  * they were served, by number, into `order`; how many. */
 static size_t
@@ -606,15 +616,11 @@ last_resort(void **state)
 	world(&w, "model p/a { }\nmodel p/b { rpm = 1 }\nmodel p/c { }\n");
 	guess(&w, 0, 9000);
 	guess(&w, 2, 8000);
-	come_as(&w, &q[0], 0, "auto", 60000, LEDGER_NOBODY, 0);
-	assert_int_equal(q[0].state, 1);
-	assert_int_equal(q[0].lane, 1);
+	gets(&w, &q[0], 0, 60000, 1);
 	/* b has room again in a minute */
 	come_as(&w, &q[1], 1, "auto", 70000, LEDGER_NOBODY, 0);
 	assert_int_equal(q[1].state, 0);
-	come_as(&w, &q[2], 1, "auto", 5000, LEDGER_NOBODY, 0);
-	assert_int_equal(q[2].state, 1);
-	assert_int_equal(q[2].lane, 2);
+	gets(&w, &q[2], 1, 5000, 2);
 	/* and when that fails, in the same request, the other one */
 	settle_bad(&w, 1, &q[2]);
 	assert_int_equal(seek_next(&q[2].s, &w.now, &lane, &lease), -1);
@@ -638,13 +644,9 @@ asked_since(const char *models)
 	world(&w, models);
 	guess(&w, 0, 90000);
 	guess(&w, 2, 8000);
-	come_as(&w, &q[0], 0, "auto", 0, LEDGER_NOBODY, 0);
-	assert_int_equal(q[0].state, 1);
-	assert_int_equal(q[0].lane, 1);
+	gets(&w, &q[0], 0, 0, 1);
 	/* b is at its limit, c is dared */
-	come_as(&w, &q[1], 1, "auto", 0, LEDGER_NOBODY, 0);
-	assert_int_equal(q[1].state, 1);
-	assert_int_equal(q[1].lane, 2);
+	gets(&w, &q[1], 1, 0, 2);
 	go(&w, 61000);
 	settle_bad(&w, 1, &q[1]);
 	assert_int_equal(seek_next(&q[1].s, &w.now, &lane, &lease), 0);
