@@ -105,14 +105,6 @@ overloaded()
 	json '.state == "ok" and .totals.requests == 2'
 }
 
-load_build()
-{
-	LOAD=${LOAD:-$ROOT/build/load/load}
-	[[ -x $LOAD ]] && return
-	LOAD=$DIR/load
-	cc -std=gnu11 -D_GNU_SOURCE -O2 -o "$LOAD" "$ROOT/tests/load/load.c"
-}
-
 LEASES=4096			# slot.h
 
 all_asked()
@@ -264,7 +256,7 @@ health_is()
 	within "$RELEVO" --config "$DIR/relevo.conf" state verify
 }
 
-logged()
+log_there()
 {
 	within cat "$DIR/disk/log"
 }
@@ -281,8 +273,8 @@ logged()
 	health_is ok '^ok$' || health_is degraded 'no checkpoint'
 	within rm "$DIR/disk/filler"
 	answers
-	logged | tail -n 3 | grep -q '"status":200'
+	log_there | tail -n 3 | grep -q '"status":200'
 	# What was cut off counts, too, and a line that is whole follows.
-	logged | grep -q '"dropped":' || fail "$(logged | tail -c 900)"
-	logged | tail -n 2 | jq -es 'map(.status) == [200, 200]'
+	log_there | grep -q '"dropped":' || fail "$(log_there | tail -c 900)"
+	log_there | tail -n 2 | jq -es 'map(.status) == [200, 200]'
 }

@@ -26,14 +26,6 @@ config_plain()
 	} | config_write "${1:-}"
 }
 
-load_build()
-{
-	LOAD=${LOAD:-$ROOT/build/load/load}
-	[[ -x $LOAD ]] && return
-	LOAD=$DIR/load
-	cc -std=gnu11 -D_GNU_SOURCE -O2 -o "$LOAD" "$ROOT/tests/load/load.c"
-}
-
 workers()
 {
 	pgrep -P "$RELEVO_PID" | tr '\n' ' '

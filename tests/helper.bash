@@ -404,6 +404,15 @@ volley()
 	    >"$DIR/codes-${STREAM:-stream}"
 }
 
+# load_build: sets LOAD, the program that opens thousands of streams.
+load_build()
+{
+	LOAD=${LOAD:-$ROOT/build/load/load}
+	[[ -x $LOAD ]] && return
+	LOAD=$DIR/load
+	cc -std=gnu11 -D_GNU_SOURCE -O2 -o "$LOAD" "$ROOT/tests/load/load.c"
+}
+
 # stream_open MODEL [MEMBERS] [CURL OPTIONS]: `ask` in the background, with
 # "stream":true, or to ASK_PATH; the answer grows in $DIR/stream.out. Several
 # at once have names: `STREAM=two stream_open ...`, and so for the others here.
