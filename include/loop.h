@@ -16,6 +16,10 @@
 
 struct loop;
 
+/* The struct whose member p points to, as each callback gets it. */
+#define LOOP_OWNER(p, type, member)					\
+	((type *)(void *)((char *)(p) - offsetof(type, member)))
+
 /* NULL: out of memory or of descriptors. */
 struct loop *loop_new(void);
 void	loop_free(struct loop *l);	/* takes NULL */

@@ -400,8 +400,7 @@ tell_head(struct demo *d)
 static void
 fire(struct loop_timer *t)
 {
-	struct demo *d = (struct demo *)(void *)((char *)t -
-	    offsetof(struct demo, timer));
+	struct demo *d = LOOP_OWNER(t, struct demo, timer);
 	int64_t due;
 
 	if (d->step == END) {

@@ -90,8 +90,7 @@ act(struct fetcher *fr, curl_socket_t fd, int what)
 static void
 on_timer(struct loop_timer *t)
 {
-	act((struct fetcher *)((char *)t - offsetof(struct fetcher, timer)),
-	    CURL_SOCKET_TIMEOUT, 0);
+	act(LOOP_OWNER(t, struct fetcher, timer), CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void

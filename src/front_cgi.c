@@ -42,8 +42,6 @@ struct cgi {
  * as stdin and stdout and half-closes it after the body. */
 #define CGI_ERRORS	((unsigned)EPOLLET)
 
-#define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
-
 /* ---- stdin ---- */
 
 /* Read what there is to read, at most most bytes. Stops at CONTENT_LENGTH, for
@@ -99,7 +97,7 @@ body_read(const struct http *h, const struct config *cfg, struct buf *in,
 static bool
 sink_put(struct sink *s, const char *p, size_t n)
 {
-	struct cgi *c = OWNER(s, struct cgi, sink);
+	struct cgi *c = LOOP_OWNER(s, struct cgi, sink);
 
 	/* Without memory for it, nothing may follow: on_flush ends it. */
 	c->lost = c->lost || buf_put(&c->out, p, n) != 0;
@@ -115,7 +113,7 @@ static void
 sink_end(struct sink *s, bool whole)
 {
 	static const char cut[] = "\n[relevo: the answer was cut short]\n";
-	struct cgi *c = OWNER(s, struct cgi, sink);
+	struct cgi *c = LOOP_OWNER(s, struct cgi, sink);
 
 	c->relay = NULL;
 	c->ended = true;
@@ -138,7 +136,7 @@ leave(struct cgi *c)
 static void
 on_flush(struct loop_task *t)
 {
-	struct cgi *c = OWNER(t, struct cgi, flush);
+	struct cgi *c = LOOP_OWNER(t, struct cgi, flush);
 
 	while (c->at < c->out.len) {
 		ssize_t n = write(STDOUT_FILENO, c->out.data + c->at,
@@ -182,7 +180,7 @@ on_flush(struct loop_task *t)
 static void
 on_stdout(struct loop_io *io, unsigned events)
 {
-	struct cgi *c = OWNER(io, struct cgi, out_io);
+	struct cgi *c = LOOP_OWNER(io, struct cgi, out_io);
 
 	if (events & (EPOLLERR | EPOLLHUP))
 		leave(c);
@@ -194,13 +192,13 @@ static void
 on_term(struct loop_io *io, unsigned events)
 {
 	(void)events;
-	leave(OWNER(io, struct cgi, term));
+	leave(LOOP_OWNER(io, struct cgi, term));
 }
 
 static void
 on_stall(struct loop_timer *t)
 {
-	leave(OWNER(t, struct cgi, stall));
+	leave(LOOP_OWNER(t, struct cgi, stall));
 }
 
 /* Signals and stdout on the loop. */

@@ -21,8 +21,6 @@
 #define FRONT_SILENT_MS	500		/* then: closed after such a silence */
 #define FRONT_PAUSE_MS	1000		/* without descriptors: no accept */
 
-#define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
-
 void
 front_fcgi_close(struct conn *c)
 {
@@ -55,7 +53,7 @@ front_fcgi_close(struct conn *c)
 static bool
 sink_put(struct sink *s, const char *p, size_t n)
 {
-	struct conn *c = OWNER(s, struct conn, sink);
+	struct conn *c = LOOP_OWNER(s, struct conn, sink);
 
 	/* Without memory for it, nothing may follow: on_flush ends it. */
 	c->lost = c->lost || record_output(&c->out, &c->open, c->walk.id, p,
@@ -68,7 +66,7 @@ sink_put(struct sink *s, const char *p, size_t n)
 static void
 sink_end(struct sink *s, bool whole)
 {
-	struct conn *c = OWNER(s, struct conn, sink);
+	struct conn *c = LOOP_OWNER(s, struct conn, sink);
 
 	c->relay = NULL;
 	c->ended = true;
@@ -168,7 +166,7 @@ give(struct conn *c)
 static void
 on_flush(struct loop_task *t)
 {
-	struct conn *c = OWNER(t, struct conn, flush);
+	struct conn *c = LOOP_OWNER(t, struct conn, flush);
 
 	if (give(c) != 0) {
 		front_fcgi_close(c);
@@ -200,7 +198,7 @@ on_flush(struct loop_task *t)
 static void
 on_ready(struct loop_io *io, unsigned events)
 {
-	struct conn *c = OWNER(io, struct conn, io);
+	struct conn *c = LOOP_OWNER(io, struct conn, io);
 
 	if (c->state == IDLE) {
 		if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -226,7 +224,7 @@ on_ready(struct loop_io *io, unsigned events)
 static void
 on_deadline(struct loop_timer *t)
 {
-	struct conn *c = OWNER(t, struct conn, timer);
+	struct conn *c = LOOP_OWNER(t, struct conn, timer);
 
 	if (c->cut) {
 		conn_cut(c);
@@ -279,7 +277,7 @@ conn_new(struct front *f, int fd)
 static void
 on_listen(struct loop_io *io, unsigned events)
 {
-	struct front *f = OWNER(io, struct front, listen);
+	struct front *f = LOOP_OWNER(io, struct front, listen);
 
 	(void)events;
 	for (int i = 0; i < FRONT_ACCEPT; i++) {
@@ -310,7 +308,7 @@ on_listen(struct loop_io *io, unsigned events)
 static void
 on_again(struct loop_timer *t)
 {
-	struct front *f = OWNER(t, struct front, again);
+	struct front *f = LOOP_OWNER(t, struct front, again);
 
 	(void)loop_watch(f->loop, &f->listen, EPOLLIN | EPOLLEXCLUSIVE);
 }

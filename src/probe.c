@@ -33,8 +33,7 @@ clock_now(void)
 static void
 on_late(struct loop_timer *t)
 {
-	struct probes *ps = (struct probes *)(void *)((char *)t -
-	    offsetof(struct probes, timer));
+	struct probes *ps = LOOP_OWNER(t, struct probes, timer);
 
 	ps->late = true;
 	loop_stop(ps->loop);

@@ -120,8 +120,7 @@ ask_next(struct relay *r)
 static void
 on_step(struct loop_task *t)
 {
-	struct relay *r = (struct relay *)((char *)t -
-	    offsetof(struct relay, step));
+	struct relay *r = LOOP_OWNER(t, struct relay, step);
 
 	ask_next(r);
 }
@@ -158,8 +157,7 @@ clock_set(void *arg)
 static void
 on_clock(struct loop_timer *t)
 {
-	struct relay *r = (struct relay *)((char *)t -
-	    offsetof(struct relay, timer));
+	struct relay *r = LOOP_OWNER(t, struct relay, timer);
 	int64_t now = loop_now(r->rs->loop);
 	struct text_time clock;
 
@@ -230,7 +228,8 @@ on_out(void *arg)
 		r->answer.content = true;
 		r->first_ms = loop_now(r->rs->loop) - r->call.began;
 		answer_trail(&r->answer, relay_provider(r)->name, "ok");
-		answer_head(&r->answer, relay_provider(r)->name, relay_model(r)->id);
+		answer_head(&r->answer, relay_provider(r)->name,
+		    relay_model(r)->id);
 		free(r->ask.body);
 		r->ask.body = NULL;
 	}
@@ -263,8 +262,8 @@ static void
 attempt(struct relay *r, size_t lane)
 {
 	r->lane = lane;
-	answer_who(&r->answer, relay_provider(r)->name, relay_model(r)->id, r->relevo,
-	    sizeof(r->relevo));
+	answer_who(&r->answer, relay_provider(r)->name, relay_model(r)->id,
+	    r->relevo, sizeof(r->relevo));
 	if ((r->again || call_write(&r->call, relay_provider(r), relay_model(r),
 	    &r->ask.chat, r->ask.body, r->ask.len, r->answer.mode) == 0) &&
 	    call_start(&r->call, lane, &(struct reply_spec){
@@ -295,8 +294,8 @@ bar(struct relay *r, const struct provider_verdict *v)
 		return;
 	text_clock(&now);
 	text_iso(at, v->until);
-	log_msg(LOG_WARN, "barred", "%s: %s until %s (%s)", relay_model(r)->name,
-	    quota_word(v->reason), at, v->row);
+	log_msg(LOG_WARN, "barred", "%s: %s until %s (%s)",
+	    relay_model(r)->name, quota_word(v->reason), at, v->row);
 	ledger_bar(r->rs->ledger, &now, r->lane, scopes[v->scope], &ban);
 	seek_barred(&r->seek, &now, r->lane, &ban);
 }
@@ -355,8 +354,8 @@ on_failed(void *arg, const struct provider_answer *a)
 		return;
 	}
 	answer_trail(&r->answer, relay_provider(r)->name, word);
-	relay_settle(r, v.breaker ? BAD : a->net == FAULT_INTERNAL ? UNKNOWN : GOOD,
-	    was_counted(r, a->net),
+	relay_settle(r, v.breaker ? BAD :
+	    a->net == FAULT_INTERNAL ? UNKNOWN : GOOD, was_counted(r, a->net),
 	    a->net != FAULT_UPSTREAM_TIMEOUT && a->net != FAULT_UPSTREAM_CUT);
 	call_drop(&r->call);
 	r->again = false;

@@ -48,8 +48,7 @@ socks_release(struct socks *s)
 static void
 on_ready(struct loop_io *io, unsigned events)
 {
-	struct sock *k = (struct sock *)((char *)io -
-	    offsetof(struct sock, io));
+	struct sock *k = LOOP_OWNER(io, struct sock, io);
 
 	/* The other side closed an idle connection. The library looks before
 	 * it uses one again; we only must not spin on it. */

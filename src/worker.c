@@ -53,8 +53,6 @@ struct worker {
 	int			 rest;		/* ticks without a chat */
 };
 
-#define OWNER(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
-
 /* glibc gives free memory at the heap's end back from 128 KB on, and large
  * blocks at once: under load that is for each chat, and it is cleared and
  * mapped anew for the next, 10 to 80 page faults when the body is large. So it
@@ -94,7 +92,7 @@ drained(void *arg)
 static void
 on_deadline(struct loop_timer *t)
 {
-	struct worker *w = OWNER(t, struct worker, deadline);
+	struct worker *w = LOOP_OWNER(t, struct worker, deadline);
 	size_t n = relays_live(w->relays);
 
 	if (n == 0 || loop_timer_set(w->loop, t, loop_now(w->loop) +
@@ -153,7 +151,7 @@ on_signal(struct loop_io *io, unsigned events)
 	(void)events;
 	while (read(io->fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
 		;
-	finish(OWNER(io, struct worker, signals));
+	finish(LOOP_OWNER(io, struct worker, signals));
 }
 
 /* Outgrown, it can only be had anew: by a worker that the supervisor makes. */
@@ -175,7 +173,7 @@ look_out(struct worker *w)
 static void
 on_tick(struct loop_timer *t)
 {
-	struct worker *w = OWNER(t, struct worker, tick);
+	struct worker *w = LOOP_OWNER(t, struct worker, tick);
 	struct text_time now;
 
 	text_clock(&now);

@@ -51,7 +51,7 @@ struct relay *
 api_start(struct api *a, struct api_request *rq, struct sink *sink)
 {
 	static const char head[] = "Status: 200 OK\r\n\r\n";
-	const struct conn *c = OWNER(sink, struct conn, sink);
+	const struct conn *c = LOOP_OWNER(sink, struct conn, sink);
 	size_t i;
 
 	(void)a;
