@@ -23,9 +23,9 @@ must(bool holds)
 		abort();
 }
 
-/* config_load wants a path: an anonymous file has one below /proc. Its number is
- * none that is soon guessed: a file that includes itself is read 256 times, and
- * what the fuzzer makes of it took all of its time. */
+/* config_load wants a path: an anonymous file has one below /proc. Its number
+ * is none that is soon guessed: a file that includes itself is read 256 times,
+ * and what the fuzzer makes of it took all of its time. */
 static struct config *
 load(const void *p, size_t n)
 {

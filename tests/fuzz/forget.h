@@ -1,5 +1,5 @@
 /* forget: the log knows no secret any more. For what includes log.c and runs
- * more than once: what a run teaches it would be searched by all that follow. */
+ * often: what one run teaches it would be searched by all that follow. */
 #ifndef FORGET_H
 #define FORGET_H
 

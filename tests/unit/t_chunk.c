@@ -147,7 +147,8 @@ test_shape(void **state)
 	const char *p = "{\"a\":\"xyz\",\"b\":1}";
 	static const char *const others[] = {
 		"", "data: ", "data: {\"a\":", "data: {\"a\":\"x",
-		"data: {\"a\":\"xyz\",\"b\":1}", "data: {\"a\":\"xyz\",\"b\":1}\n",
+		"data: {\"a\":\"xyz\",\"b\":1}",
+		"data: {\"a\":\"xyz\",\"b\":1}\n",
 		"data: {\"a\":\"xyz\",\"b\":1}\ndata: x\n\n",
 		"data: {\"a\":\"xyz\",\"b\":1}\r\n\r\n",
 		"data:{\"a\":\"xyz\",\"b\":1}\n\n\n",

@@ -188,7 +188,10 @@ stages_and_drops(void **state)
 static void
 unlike_a_state_file(void **state)
 {
-	static const struct { const char *what; int bytes; int fill; } rows[] = {
+	static const struct {
+		const char *what;
+		int bytes, fill;
+	} rows[] = {
 	    { "one byte", 1, 0 }, { "short", 300, 'x' },
 	    { "zeros", 100000, 0 }, { "all FF", 100000, 0xff },
 	    { "odd length", 100001, 0 } };

@@ -174,7 +174,8 @@ names_cannot_break_a_line(void **state)
 	} names[] = {
 		{ "a\"b", "a\\\"b" }, { "a\\", "a\\\\" }, { "a\nb", "a\\nb" },
 		{ "\\n", "\\\\n" }, { "}", "}" }, { "a\tb", "a\tb" },
-		{ "a\xff" "b", "a\xef\xbf\xbd" "b" }, { "\xc3", "\xef\xbf\xbd" },
+		{ "a\xff" "b", "a\xef\xbf\xbd" "b" },
+		{ "\xc3", "\xef\xbf\xbd" },
 		{ "ma\xc3\xb1", "ma\xc3\xb1" }, { "", "" },
 	};
 	struct fixture f;

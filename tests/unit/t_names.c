@@ -16,7 +16,8 @@ hash_of(const void *t, uint32_t i)
 	return i < MOST ? ((const uint64_t (*)[2])t)[i] : NULL;
 }
 
-/* Names that fall on one place in the index, gaps, and one that is not there. */
+/* Names that fall on one place in the index, gaps, and one that is not
+ * there. */
 static void
 every_name_is_found_and_no_other(void **state)
 {

@@ -128,8 +128,9 @@ test_choices_asked_for(void **state)
 	assert_string_equal(buf_str(&out), FIRST EV(SECOND) DONE);
 	expect_done(&two, HEAD_SSE, FIRST DONE, FIRST DONE);
 	expect_done(&two, HEAD_SSE, FIRST, FIRST DONE);
-	expect_fault(&two, HEAD_SSE, FIRST EV("{\"error\":{\"message\":\"x\"}}"),
-	    FIRST, FAULT_UPSTREAM_ERROR);
+	expect_fault(&two, HEAD_SSE,
+	    FIRST EV("{\"error\":{\"message\":\"x\"}}"), FIRST,
+	    FAULT_UPSTREAM_ERROR);
 }
 
 /* All tokens went into what is not shown: that is the answer, not a failure. */
@@ -173,7 +174,8 @@ test_runs_of_text(void **state)
 	expect_fault(&sse, HEAD_SSE, RUN RUN, RUN RUN, FAULT_UPSTREAM_CUT);
 	/* One above the maximum is none of them, as if it came in pieces:
 	 * here its text is too long for what is kept of it, and not counted. */
-	snprintf(big, sizeof(big), "%s" EV(C("{\"content\":\"%0100d\"}", "null"))
+	snprintf(big, sizeof(big),
+	    "%s" EV(C("{\"content\":\"%0100d\"}", "null"))
 	    "%s" EV(STOP) DONE, RUN, 0, RUN);
 	expect_done(&small, HEAD_SSE, big, big);
 	assert_int_equal(r.bytes, 2 * (1 + 2 + 3));

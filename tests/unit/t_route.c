@@ -436,7 +436,8 @@ closed_lanes(void **state)
 	(void)state;
 	world(5, 1, CONFIG_ROUND_ROBIN);
 	w.views[0].answer = (struct quota_answer){ QUOTA_RPM, 5000, 0 };
-	w.views[2].answer = (struct quota_answer){ QUOTA_BAD_KEY, INT64_MAX, 0 };
+	w.views[2].answer = (struct quota_answer){ QUOTA_BAD_KEY, INT64_MAX,
+	    0 };
 	w.views[3].answer = (struct quota_answer){ QUOTA_TPD, 4000, 0 };
 	w.ask.turn = 1;
 	assert_string_equal(order_of(w.views), "4.0 1.0| 3.0 0.0 2.0");

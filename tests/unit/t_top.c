@@ -27,7 +27,8 @@ text_is_made_harmless(void **state)
 		    "\xe2\x80\x8a\xe2\x80\x90\xe2\x80\xa7\xe2\x80\xaf" },
 		{ "\x9b" "31m", "?31m" },		/* no UTF-8 */
 		{ "\xc0\x9b\xed\xa0\x80\xf5", "??????" },
-		{ "ma\xc3\xb1" "ana \xe2\x9c\x93", "ma\xc3\xb1" "ana \xe2\x9c\x93" },
+		{ "ma\xc3\xb1" "ana \xe2\x9c\x93",
+		    "ma\xc3\xb1" "ana \xe2\x9c\x93" },
 		{ "", "" },
 	};
 	struct buf b;
