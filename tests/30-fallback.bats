@@ -279,6 +279,18 @@ told()
 	mock_reset
 }
 
+# As far as one choice goes that answer is whole.
+@test "after: an answer that lacks one of two choices" {
+	config_mock p1 m1 | config_write
+	lighttpd_start fcgi
+	mock_script m1 cut=finish
+	ask m1 'stream: true'
+	stream_whole
+	ask m1 'stream: true, n: 2'
+	[[ $(events | tail -n 1 | jq -r .error.code) == upstream_cut ]]
+	run ! grep -q DONE "$DIR/body"
+}
+
 config_after()
 {
 	{

@@ -303,17 +303,18 @@ test_output(void **state)
 	static const struct {
 		const char	*body;
 		int64_t		 output;
+		int		 choices;
 	} rows[] = {
-		{ ASK(",\"max_tokens\":0"), 0 },
-		{ ASK(",\"max_tokens\":100"), 100 },
+		{ ASK(",\"max_tokens\":0"), 0, 1 },
+		{ ASK(",\"max_tokens\":100"), 100, 1 },
 		{ ASK(",\"max_tokens\":1,\"max_completion_tokens\":10000"),
-		    10000 },
+		    10000, 1 },
 		{ ASK(",\"max_completion_tokens\":7,\"max_tokens\":null"),
-		    7 },
-		{ ASK(",\"n\":3,\"max_tokens\":100"), 300 },
+		    7, 1 },
+		{ ASK(",\"n\":3,\"max_tokens\":100"), 300, 3 },
 		{ ASK(",\"n\":128,\"max_tokens\":1099511627776"),
-		    128 * ((int64_t)1 << 40) },
-		{ ASK(",\"n\":3"), -1 },
+		    128 * ((int64_t)1 << 40), 128 },
+		{ ASK(",\"n\":3"), -1, 3 },
 	};
 	size_t i;
 
@@ -321,6 +322,7 @@ test_output(void **state)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(scan(rows[i].body), 0);
 		assert_int_equal(c.output, rows[i].output);
+		assert_int_equal(c.choices, rows[i].choices);
 	}
 }
 
