@@ -181,7 +181,8 @@ test_include(void **state)
 {
 	struct loaded l;
 	struct scan s;
-	char path[100];
+	char path[100], text[8192];
+	size_t i;
 
 	(void)state;
 	loaded_dir(&l);
@@ -209,10 +210,23 @@ test_include(void **state)
 	/* And if it does so eight times, not after 8^8. */
 	buf_clear(&l.errors);
 	scan_init(&s, &l.errors);
+#define INCLUDE	"include(\"d\")\n"
 #define TWICE	"include(\"c\")\ninclude(\"c\")\n"
 	loaded_write(l.dir, "c", TWICE TWICE TWICE TWICE, 0600);
 	assert_int_equal(scan_path(&s, l.path), -1);
 	assert_int_equal(s.nfiles, SCAN_MAX_FILES);
+	scan_release(&s);
+
+	/* What is too much is said once. */
+	buf_clear(&l.errors);
+	scan_init(&s, &l.errors);
+	for (i = 0; i < SCAN_MAX_FILES + 9; i++)
+		strcpy(text + i * strlen(INCLUDE), INCLUDE);
+	loaded_write(l.dir, "c", text, 0600);
+	loaded_write(l.dir, "d", "", 0600);
+	assert_int_equal(scan_path(&s, l.path), -1);
+	assert_int_equal(loaded_lines(&l.errors), 1);
+	loaded_says(&l.errors, SCAN_MAX_FILES, "more than 256 files in all");
 	scan_release(&s);
 	loaded_free(&l);
 }
