@@ -631,6 +631,32 @@ last_resort(void **state)
 	world_end(&w);
 }
 
+/* Another is quicker: it is not asked for that one again, but for the next. */
+static void
+dared_meanwhile(void **state)
+{
+	struct request q[2];
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/a { }\nmodel p/b { }\n");
+	guess(&w, 0, 8000);
+	guess(&w, 1, 9000);
+	memset(q, 0, sizeof(q));
+	q[0].chat.prompt = 10;
+	assert_int_equal(seek_init(&q[0].s, w.at.c, w.l[0],
+	    config_find(w.at.c, "auto"), &q[0].chat, LEDGER_NOBODY), 0);
+	seek_order(&q[0].s, &w.now, 7);
+	assert_int_equal(seek_next(&q[0].s, &w.now, &q[0].lane, &q[0].lease),
+	    -1);
+	gets(&w, &q[1], 1, 0, 0);
+	assert_int_equal(seek_dare(&q[0].s, &w.now, &q[0].lane, &q[0].lease),
+	    0);
+	assert_int_equal(q[0].lane, 1);
+	release(q, 2);
+	world_end(&w);
+}
+
 /* An attempt may last for as long as a window: what has room by then is asked,
  * before anything is dared. */
 static void
@@ -763,6 +789,7 @@ main(void)
 		cmocka_unit_test(one_turn),
 		cmocka_unit_test(only_lane),
 		cmocka_unit_test(last_resort),
+		cmocka_unit_test(dared_meanwhile),
 		cmocka_unit_test(room_since),
 		cmocka_unit_test(clients_are_admitted_once),
 		cmocka_unit_test(given_word),
