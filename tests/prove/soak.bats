@@ -116,23 +116,36 @@ reloads()
 	done
 }
 
-@test "soak: a million requests: memory, descriptors and files stay" {
-	local n=${PROVE_REQUESTS:-1000000} first=0 done=0 worker size fds
+# asking SECONDS: 32 at a time, each answer a 200.
+asking()
+{
+	wrk -t1 -c32 "-d$1s" -s "$DIR/ask.lua" "$URL/v1/chat/completions" \
+	    >"$DIR/wrk.out"
+	! grep -E 'Non-2xx|Socket errors' "$DIR/wrk.out" ||
+	    fail "$(cat "$DIR/wrk.out")"
+	# The log is read and thrown away, or the disk would fill.
+	: >"$DIR/relevo.err"
+}
 
+one_model()
+{
 	mock_start --default tokens=5
-	config_mock p1 m1 | config_write
+	config_mock p1 m1 | config_write "$@"
 	nginx_start keep
 	cat >"$DIR/ask.lua" <<-END
 	wrk.method = "POST"
 	wrk.headers["Content-Type"] = "application/json"
 	wrk.body = '$(chat_body m1)'
 	END
+}
+
+@test "soak: a million requests: memory, descriptors and files stay" {
+	local n=${PROVE_REQUESTS:-1000000} first=0 done=0 worker size fds
+
+	one_model
 	worker=$(workers)
 	while ((done < n)); do
-		wrk -t1 -c32 -d10s -s "$DIR/ask.lua" "$URL/v1/chat/completions" \
-		    >"$DIR/wrk.out"
-		! grep -E 'Non-2xx|Socket errors' "$DIR/wrk.out" ||
-		    fail "$(cat "$DIR/wrk.out")"
+		asking 10
 		quiet
 		done=$(jq .totals.requests "$DIR/body")
 		# The heap has its height after a while, when all 32 have met
@@ -143,14 +156,44 @@ reloads()
 			size=$(stat -c %s "$DIR/state")
 			fds=$(descriptors "$worker")
 		fi
-		# The log is read and thrown away, or the disk would fill.
-		: >"$DIR/relevo.err"
 	done
 	echo "# $done requests: RSS $(rss "$worker") KB" >&3
 	[[ $(workers) == "$worker" ]]
 	(($(rss "$worker") <= first + first / 50))
 	[[ $(stat -c %s "$DIR/state") == "$size" ]]
 	(($(descriptors "$worker") <= fds + 2))
+}
+
+@test "soak: reloads, three a minute under load: nobody notices, none stays" {
+	local n=${PROVE_RELOADS:-12} k first=0 size fds before
+
+	one_model
+	for ((k = 0; k < n; k++)); do
+		before=$(workers)
+		(sleep 5; kill -HUP "$RELEVO_PID") 3>&- &
+		asking 20
+		wait $!
+		until_true 20 replaced "$before" || fail "$before: $(workers)"
+		if ((k == 1)); then
+			first=$(rss "$RELEVO_PID")
+			size=$(stat -c %s "$DIR/state")
+			fds=$(descriptors "$RELEVO_PID")
+		fi
+	done
+	quiet
+	# Each request that came to the provider is counted, by whichever worker.
+	json '.totals.requests == $n' --argjson n "$(mock_stats .total)"
+	echo "# $n reloads, $(mock_stats .total) requests:" \
+	    "RSS of the supervisor $first, $(rss "$RELEVO_PID") KB" >&3
+	(($(rss "$RELEVO_PID") <= first + first / 50))
+	[[ $(stat -c %s "$DIR/state") == "$size" ]]
+	(($(descriptors "$RELEVO_PID") <= fds))
+}
+
+# replaced PID: there is one worker, and it is another one.
+replaced()
+{
+	[[ $(workers) != *"$1"* && $(workers | wc -l) == 1 ]]
 }
 
 # fake: the wall time of relevo, whose clocks run $SPEED times as fast since
