@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 #include "quota.h"
+#include "text.h"
 
 struct config;
 struct map;
-struct text_time;
 
 #define SLOT_NONE	UINT32_MAX
 #define SLOT_LEASES	4096		/* open at once, all processes */
@@ -168,10 +168,21 @@ const struct quota_slot *slot_look(const struct slot_table *t, size_t scope);
 uint32_t slot_named(const struct slot_lease *l, int k);
 int	slot_holds(const struct slot_lease *l, int k);
 
-/* Stage a lease that is free, taken off the free list; *index. NULL: full. */
-struct slot_lease *slot_lease_new(struct slot_table *t, uint32_t *index);
-/* Stage an open lease i and put it on the free list. */
-void	slot_lease_free(struct slot_table *t, uint32_t i);
+/* Take a lease of w in every scope of it, in a transaction of its own. 0, or
+ * -1: no lease is free, or no room for a slot. */
+struct slot_want {
+	size_t	 scope[SLOT_SCOPES];	/* as slot_scopes gives them */
+	size_t	 n;
+	struct text_time now;		/* raised by each of them */
+	int64_t	 tokens;		/* at most UINT32_MAX */
+	bool	 more;			/* see SLOT_MORE */
+};
+struct slot_got {
+	uint32_t gen, index;
+	bool	 probe;			/* of what is barred */
+};
+int	slot_reserve(struct slot_table *t, const struct text_time *now,
+	    const struct slot_want *w, struct slot_got *got);
 
 /* The number by which a scope knows lease i of generation gen as its probe. */
 uint64_t slot_probe(uint32_t gen, uint32_t i);

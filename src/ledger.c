@@ -81,116 +81,67 @@ ledger_tick(struct ledger *l, const struct text_time *now)
 /* Take. */
 
 struct taking {
-	size_t	 scope[SLOT_SCOPES];
-	size_t	 n;
-	struct text_time now;
-	int64_t	 tokens;
-	bool	 dare, more;
+	struct slot_want want;
+	bool	 dare;
 };
-
-static bool
-is_client(const struct ledger *l, size_t scope)
-{
-	return scope >= l->b.t.clients;
-}
 
 /* Ask every scope; nothing is reserved. A slot that has moved is found before
  * the first is staged. */
 static int
 ask(struct ledger *l, struct taking *k, struct quota_answer *why)
 {
+	struct slot_want *w = &k->want;
 	const struct quota_slot *s;
 	size_t i;
 
 	*why = (struct quota_answer){ QUOTA_OPEN, 0, 0 };
-	for (i = 0; i < k->n; i++) {
-		s = slot_at(&l->b.t, k->scope[i], &l->b.now);
+	for (i = 0; i < w->n; i++) {
+		s = slot_at(&l->b.t, w->scope[i], &l->b.now);
 		if (s == NULL) {
 			*why = (struct quota_answer){ QUOTA_CONCURRENCY,
 			    l->b.now.wall + 1000, 0 };
 			return -1;
 		}
-		window_raise(&s->windows, &k->now);
+		window_raise(&s->windows, &w->now);
 		if (window_astray(&s->windows, &l->b.now))
-			book_heal(&l->b, k->scope[i]);
+			book_heal(&l->b, w->scope[i]);
 	}
-	for (i = 0; i < k->n; i++) {
-		if (k->more && is_client(l, k->scope[i]))
+	for (i = 0; i < w->n; i++) {
+		if (w->more && w->scope[i] >= l->b.t.clients)
 			continue;
-		quota_check(slot_look(&l->b.t, k->scope[i]),
-		    &l->b.t.scopes[k->scope[i]].rule, &k->now, k->tokens, why);
+		quota_check(slot_look(&l->b.t, w->scope[i]),
+		    &l->b.t.scopes[w->scope[i]].rule, &w->now, w->tokens, why);
 	}
 	if (why->reason == QUOTA_OPEN || (k->dare && why->dare != 0 &&
-	    why->dare <= k->now.wall))
+	    why->dare <= w->now.wall))
 		return 0;
 	if (why->until <= l->b.now.wall)
 		why->until = l->b.now.wall + 1;
 	return -1;
 }
 
-/* Charge scope n and name it in lease s. */
-static struct quota_slot *
-reserve_in(struct ledger *l, const struct taking *k, size_t n,
-    struct slot_lease *s, uint64_t probe)
-{
-	struct slot_scope *c = &l->b.t.scopes[k->scope[n]];
-	struct quota_slot *q = slot_stage(&l->b.t, k->scope[n], &l->b.now);
-	bool client = is_client(l, k->scope[n]), more = client && k->more;
-	size_t at = client ? SLOT_CLIENT : n;
-	struct window_mark m;
-
-	if (q == NULL)
-		return NULL;
-	m = quota_take(q, &c->rule, &k->now, k->tokens, probe);
-	if (more)
-		window_adjust(&q->windows, m, -1, 0);
-	s->sec = m.sec;
-	s->serial[at] = m.serial;
-	s->slot[at] = (uint16_t)((c->slot + 1) | (more ? SLOT_MORE : 0));
-	if (map_why(l->b.t.map) != NULL) {
-		c->tokens += k->tokens;
-		c->requests += !more;
-	}
-	return q;
-}
-
 static uint64_t
-reserve(struct ledger *l, struct taking *k)
+reserve(struct ledger *l, const struct taking *k)
 {
-	const struct quota_slot *q;
-	struct slot_lease *s;
-	uint64_t probe, kind = 0;
-	uint32_t i;
-	size_t n;
+	struct slot_got got;
 
-	if ((s = slot_lease_new(&l->b.t, &i)) == NULL)
+	if (slot_reserve(&l->b.t, &l->b.now, &k->want, &got) < 0)
 		return 0;
-	probe = slot_probe(s->gen, i);
-	s->owner = (uint16_t)(l->b.t.worker + 1);
-	s->owner_gen = l->b.t.gen;
-	s->tokens = (uint32_t)k->tokens;
-	s->wall = (uint32_t)(k->now.wall / 1000);
-	for (n = 0; n < k->n; n++) {
-		if ((q = reserve_in(l, k, n, s, probe)) == NULL)
-			return 0;
-		if (q->probe == probe)
-			kind = BOOK_PROBE;
-	}
-	map_commit(l->b.t.map);
-	return book_lease(&l->b, s->gen, i) | kind;
+	return book_lease(&l->b, got.gen, got.index) |
+	    (got.probe ? BOOK_PROBE : 0);
 }
 
 static int
 take_all(struct ledger *l, struct taking *k, uint64_t *lease,
     struct quota_answer *why)
 {
-	const struct text_time now = k->now;
+	const struct text_time now = k->want.now;
 	const struct quota_answer full = { QUOTA_CONCURRENCY, now.wall + 1000,
 	    0 };
 	int tries, r = -1;
 
 	*why = full;
-	if (k->tokens > UINT32_MAX) {
+	if (k->want.tokens > UINT32_MAX) {
 		*why = (struct quota_answer){ QUOTA_TOO_LARGE, INT64_MAX, 0 };
 		return -1;
 	}
@@ -200,10 +151,8 @@ take_all(struct ledger *l, struct taking *k, uint64_t *lease,
 		if (ask(l, k, why) == 0) {
 			if ((*lease = reserve(l, k)) != 0)
 				r = 0;
-			else {
-				map_drop(l->b.t.map);
+			else
 				*why = full;
-			}
 		}
 		/* The dead may hold what is missing. */
 		if (r == 0 || (why->reason != QUOTA_CONCURRENCY &&
@@ -219,8 +168,8 @@ static int
 take_lane(struct ledger *l, const struct text_time *now, size_t lane,
     size_t client, struct taking k, uint64_t *lease, struct quota_answer *why)
 {
-	k.now = *now;
-	k.n = slot_scopes(&l->b.t, lane, client, k.scope);
+	k.want.now = *now;
+	k.want.n = slot_scopes(&l->b.t, lane, client, k.want.scope);
 	return take_all(l, &k, lease, why);
 }
 
@@ -228,7 +177,8 @@ int
 ledger_take(struct ledger *l, const struct text_time *now, size_t lane,
     size_t client, int64_t tokens, uint64_t *lease, struct quota_answer *why)
 {
-	const struct taking k = { .tokens = tokens < 0 ? 0 : tokens };
+	const struct taking k = {
+	    .want.tokens = tokens < 0 ? 0 : tokens };
 
 	return take_lane(l, now, lane, client, k, lease, why);
 }
@@ -237,8 +187,8 @@ int
 ledger_dare(struct ledger *l, const struct text_time *now, size_t lane,
     size_t client, int64_t tokens, uint64_t *lease, struct quota_answer *why)
 {
-	const struct taking k = { .tokens = tokens < 0 ? 0 : tokens,
-	    .dare = true };
+	const struct taking k = {
+	    .want.tokens = tokens < 0 ? 0 : tokens, .dare = true };
 
 	return take_lane(l, now, lane, client, k, lease, why);
 }
@@ -248,8 +198,9 @@ ledger_more(struct ledger *l, const struct text_time *now, size_t lane,
     size_t client, int64_t tokens, bool dare, uint64_t *lease,
     struct quota_answer *why)
 {
-	const struct taking k = { .tokens = tokens < 0 ? 0 : tokens,
-	    .dare = dare, .more = true };
+	const struct taking k = {
+	    .want = { .tokens = tokens < 0 ? 0 : tokens, .more = true },
+	    .dare = dare };
 
 	return take_lane(l, now, lane, client, k, lease, why);
 }

@@ -39,7 +39,8 @@ slot_holds(const struct slot_lease *l, int k)
 	return (l->slot[k] & SLOT_MORE) == 0;
 }
 
-struct slot_lease *
+/* Stage a lease that is free, taken off the free list; *index. NULL: full. */
+static struct slot_lease *
 slot_lease_new(struct slot_table *t, uint32_t *index)
 {
 	struct slot_head *h = slot_stage_head(t);
@@ -66,7 +67,8 @@ slot_lease_new(struct slot_table *t, uint32_t *index)
 	return s;
 }
 
-void
+/* Stage an open lease i and put it on the free list. */
+static void
 slot_lease_free(struct slot_table *t, uint32_t i)
 {
 	struct slot_lease *l = slot_stage_lease(t, i);
@@ -83,6 +85,62 @@ uint64_t
 slot_probe(uint32_t gen, uint32_t i)
 {
 	return (uint64_t)gen << 32 | (i + 1);
+}
+
+/* Charge scope n of w and name it in lease s. */
+static struct quota_slot *
+reserve_in(struct slot_table *t, const struct text_time *now,
+    const struct slot_want *w, size_t n, struct slot_lease *s, uint64_t probe)
+{
+	struct slot_scope *c = &t->scopes[w->scope[n]];
+	struct quota_slot *q = slot_stage(t, w->scope[n], now);
+	bool client = w->scope[n] >= t->clients, more = client && w->more;
+	size_t at = client ? SLOT_CLIENT : n;
+	struct window_mark m;
+
+	if (q == NULL)
+		return NULL;
+	m = quota_take(q, &c->rule, &w->now, w->tokens, probe);
+	if (more)
+		window_adjust(&q->windows, m, -1, 0);
+	s->sec = m.sec;
+	s->serial[at] = m.serial;
+	s->slot[at] = (uint16_t)((c->slot + 1) | (more ? SLOT_MORE : 0));
+	if (map_why(t->map) != NULL) {
+		c->tokens += w->tokens;
+		c->requests += !more;
+	}
+	return q;
+}
+
+int
+slot_reserve(struct slot_table *t, const struct text_time *now,
+    const struct slot_want *w, struct slot_got *got)
+{
+	const struct quota_slot *q;
+	struct slot_lease *s;
+	uint64_t number;
+	size_t n;
+
+	if ((s = slot_lease_new(t, &got->index)) == NULL)
+		goto full;
+	got->gen = s->gen;
+	got->probe = false;
+	number = slot_probe(s->gen, got->index);
+	s->owner = (uint16_t)(t->worker + 1);
+	s->owner_gen = t->gen;
+	s->tokens = (uint32_t)w->tokens;
+	s->wall = (uint32_t)(w->now.wall / 1000);
+	for (n = 0; n < w->n; n++) {
+		if ((q = reserve_in(t, now, w, n, s, number)) == NULL)
+			goto full;
+		got->probe = got->probe || q->probe == number;
+	}
+	map_commit(t->map);
+	return 0;
+full:
+	map_drop(t->map);
+	return -1;
 }
 
 int64_t
