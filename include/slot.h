@@ -89,8 +89,6 @@ struct slot_failed {
 struct slot_scope {
 	uint64_t hash[2];
 	uint32_t slot;			/* checked by hash before each use */
-	uint32_t requests;		/* taken while there was no file */
-	int64_t	 tokens;
 	struct window_rule rule;
 };
 
@@ -111,6 +109,15 @@ struct slot_table {
 	uint16_t epoch;			/* of the present map */
 	uint16_t epochs;		/* given out */
 	uint16_t away;			/* of the map that was detached */
+	struct slot_past *past;		/* of each scope; in memory only */
+	struct slot_open *open;		/* leases that moved to a file, */
+	size_t	 nmoved, nopen;		/* and those that are about to */
+};
+
+/* A lease, and the map that it is of. */
+struct slot_id {
+	uint16_t epoch;
+	uint32_t gen, index;
 };
 
 /* Names and hashes of all scopes of cfg, which is borrowed. 0 or -1 (memory).
@@ -135,9 +142,15 @@ int	slot_snapshot(struct slot_table *t, const char *path,
  * is handed to the caller. NULL when memory is out. */
 struct map *slot_detach(struct slot_table *t, const struct text_time *now);
 /* Back to the map that slot_detach gave; what was taken in memory is charged
- * to it. Under m's lock, which the caller has and keeps. */
+ * to it as it ended, a bar that was set there holds here, and what is still
+ * open is open here: slot_follow. Under m's lock, which the caller has and
+ * keeps. slot_attach does the same when a file takes the place of memory. */
 void	slot_return(struct slot_table *t, struct map *m,
 	    const struct text_time *now);
+
+/* Make *id what became of it, if that lease has moved; last: nobody will ask
+ * again. */
+void	slot_follow(struct slot_table *t, struct slot_id *id, bool last);
 
 /* The scopes of a lane and a client (SIZE_MAX: none), as indices of
  * t->scopes; their number, at most SLOT_SCOPES. */
@@ -242,6 +255,20 @@ struct slot_place *slot_stage_place(struct slot_table *t, uint32_t i);
  * lock. Whether map_flush is to be called after it. */
 bool	slot_save(struct slot_table *t, const struct text_time *now,
 	    int64_t age);
+
+/* The scope whose slot s is, wherever that lies; SIZE_MAX: of another
+ * config. */
+size_t	slot_scope_of(const struct slot_table *t, const struct quota_slot *s);
+
+/* Of the time in memory, for the parts of this module: room for it, 0 or -1;
+ * it begins, with t->map in memory; it ends, before t->map is replaced; the
+ * file that was then put there is told. slot_past_told: it knows already,
+ * having been made from a copy. */
+int	slot_past_new(struct slot_table *t);
+void	slot_past_begin(struct slot_table *t, const struct text_time *now);
+void	slot_past_end(struct slot_table *t, const struct text_time *now);
+void	slot_past_charge(struct slot_table *t, const struct text_time *now);
+void	slot_past_told(struct slot_table *t);
 
 /* Where the tables lie, for the parts of this module. Slots are last, so that
  * they can grow, by SLOT_STEP at least. */

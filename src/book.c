@@ -217,12 +217,6 @@ remember(struct book *b, uint32_t gen, uint32_t index,
 
 static_assert(SLOT_LEASES <= BOOK_PROBE, "a bit of its own");
 
-static uint32_t
-index_of(uint64_t lease)
-{
-	return lease & (BOOK_PROBE - 1);
-}
-
 static bool
 open_here(const struct book *b, uint32_t gen, uint32_t i)
 {
@@ -239,34 +233,43 @@ settle(struct book *b, uint32_t gen, uint32_t i, const struct slot_end *e)
 		slot_settle(&b->t, &b->now, i, e);
 }
 
+static struct slot_id
+id_of(struct book *b, uint64_t lease, bool last)
+{
+	struct slot_id id = { (uint16_t)(lease >> 16), (uint32_t)(lease >> 32),
+	    lease & (BOOK_PROBE - 1) };
+
+	slot_follow(&b->t, &id, last);
+	return id;
+}
+
 void
 book_settle(struct book *b, const struct text_time *now, uint64_t lease,
     const struct slot_end *e)
 {
-	uint32_t gen = (uint32_t)(lease >> 32), i = index_of(lease);
-	uint16_t epoch = (uint16_t)(lease >> 16);
+	struct slot_id id = id_of(b, lease, true);
 
-	if (epoch == b->t.epoch && book_begin(b, now) == 0) {
+	if (id.epoch == b->t.epoch && book_begin(b, now) == 0) {
 		/* book_begin may have changed the map. */
-		if (epoch == b->t.epoch)
-			settle(b, gen, i, e);
+		if (id.epoch == b->t.epoch)
+			settle(b, id.gen, id.index, e);
 		book_end(b);
 	}
-	if (epoch != b->t.epoch && b->away != NULL && epoch == b->t.away)
-		remember(b, gen, i, e);
+	if (id.epoch != b->t.epoch && b->away != NULL &&
+	    id.epoch == b->t.away)
+		remember(b, id.gen, id.index, e);
 }
 
 /* A lease of a file that is away tells it when it ends. */
 void
 book_good(struct book *b, const struct text_time *now, uint64_t lease)
 {
-	uint32_t gen = (uint32_t)(lease >> 32), i = index_of(lease);
-	uint16_t epoch = (uint16_t)(lease >> 16);
+	struct slot_id id = id_of(b, lease, false);
 
-	if (epoch != b->t.epoch || book_begin(b, now) < 0)
+	if (id.epoch != b->t.epoch || book_begin(b, now) < 0)
 		return;
-	if (epoch == b->t.epoch && open_here(b, gen, i))
-		slot_good(&b->t, &b->now, i);
+	if (id.epoch == b->t.epoch && open_here(b, id.gen, id.index))
+		slot_good(&b->t, &b->now, id.index);
 	book_end(b);
 }
 

@@ -229,6 +229,8 @@ slot_release(struct slot_table *t)
 	free(t->alias);
 	free(t->turn);
 	free(t->own_turn);
+	free(t->past);
+	free(t->open);
 	*t = (struct slot_table){ .worker = -1 };
 }
 
@@ -299,17 +301,16 @@ slot_look(const struct slot_table *t, size_t scope)
 	return s != NULL && same(s->hash, c->hash) ? s : NULL;
 }
 
-/* The scope whose slot s is, wherever that lies; NULL: of another config. */
-static const struct slot_scope *
-of_config(const struct slot_table *t, const struct quota_slot *s)
+size_t
+slot_scope_of(const struct slot_table *t, const struct quota_slot *s)
 {
 	size_t i;
 
 	for (i = 0; i < t->nscopes; i++) {
 		if (same(t->scopes[i].hash, s->hash))
-			return &t->scopes[i];
+			return i;
 	}
-	return NULL;
+	return SIZE_MAX;
 }
 
 const struct window_rule *
@@ -319,9 +320,9 @@ slot_rule(const struct slot_table *t, const struct quota_slot *s)
 	    { &unlimited, CONFIG_DAY_UTC }, { &unlimited, CONFIG_DAY_PACIFIC },
 	    { &unlimited, CONFIG_DAY_ROLLING },
 	    { &unlimited, CONFIG_DAY_FIRST_USE } };
-	const struct slot_scope *c = of_config(t, s);
+	size_t i = slot_scope_of(t, s);
 
-	return c != NULL ? &c->rule :
+	return i != SIZE_MAX ? &t->scopes[i].rule :
 	    &none[s->windows.kind < CONFIG_DAYS ? s->windows.kind : 0];
 }
 
@@ -384,7 +385,7 @@ spare_slot(const struct slot_table *t, int64_t before)
 
 	for (i = 0; (s = slot_index(t, i)) != NULL; i++) {
 		if (s->last_used < oldest && s->inflight == 0 &&
-		    s->last_used != 0 && of_config(t, s) == NULL) {
+		    s->last_used != 0 && slot_scope_of(t, s) == SIZE_MAX) {
 			oldest = s->last_used;
 			best = i;
 		}

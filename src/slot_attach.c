@@ -83,17 +83,13 @@ static int
 settle_in(struct slot_table *t, struct map *old, const struct text_time *now)
 {
 	uint64_t nslots, naliases;
-	size_t i;
 
 	sizes(t, &nslots, &naliases);
 	if (map_state(t->map) == MAP_FRESH && old != NULL &&
 	    map_size(old) == map_size(t->map) && map_begin(old) == 0) {
 		memcpy(map_raw(t->map), map_data(old), map_size(old));
 		map_end(old);
-		for (i = 0; i < t->nscopes; i++) {	/* it has them */
-			t->scopes[i].requests = 0;
-			t->scopes[i].tokens = 0;
-		}
+		slot_past_told(t);
 		if (slot_sane(map_raw(t->map), map_size(t->map)))
 			convert(t, now, now);
 		else
@@ -116,48 +112,20 @@ settle_in(struct slot_table *t, struct map *old, const struct text_time *now)
 	return t->worker < 0 ? -1 : 0;
 }
 
-/* Charge what was taken while there was no file, in the history once for each
- * lane: a lease has one lane. */
-static void
-charge(struct slot_table *t, const struct text_time *now)
-{
-	struct text_time at = *now;
-	struct window_mark m;
-	struct quota_slot *s;
-	struct slot_scope *c;
-	size_t i;
-
-	for (i = 0; i < t->nscopes; i++) {
-		c = &t->scopes[i];
-		if (c->requests == 0 && c->tokens == 0)
-			continue;
-		if ((s = slot_stage(t, i, now)) == NULL)
-			continue;
-		window_raise(&s->windows, &at);
-		m = quota_take(s, &c->rule, &at, c->tokens, 0);
-		window_adjust(&s->windows, m, (int)c->requests - 1, 0);
-		s->inflight--;
-		s->requests += c->requests;
-		s->tokens += (uint64_t)c->tokens;
-		if (i >= t->lanes && i < t->clients)
-			slot_count(t, now, &(struct slot_cell){
-			    .requests = c->requests,
-			    .tokens = (uint64_t)c->tokens });
-		map_commit(t->map);
-		c->requests = 0;
-		c->tokens = 0;
-	}
-}
-
 /* Back to the memory that we came from: its leases are still open. */
 static void
-stay(struct slot_table *t, struct map *old, uint16_t epoch)
+stay(struct slot_table *t, struct map *old, uint16_t epoch,
+    const struct text_time *now)
 {
+	bool resolved = map_why(t->map) == NULL;
+
 	map_end(t->map);
 	map_close(t->map);
 	t->map = old;
 	t->epoch = epoch;
 	t->worker = map_claim(old);
+	if (resolved)
+		(void)slot_resolve(t, now);
 }
 
 int
@@ -175,17 +143,25 @@ slot_attach(struct slot_table *t, const char *path,
 	want.size = slot_whole(nslots, naliases);
 	if ((m = map_open(&want, now)) == NULL)
 		return -1;
+	if (memory && map_why(m) == NULL)
+		slot_past_end(t, now);
+	else if (!memory && map_why(m) != NULL && slot_past_new(t) < 0) {
+		map_close(m);
+		return -1;
+	}
 	t->map = m;
 	t->epoch = ++t->epochs;
 	if (!memory || map_why(m) == NULL)
 		r = settle_in(t, old, now);
 	if (r < 0 && memory) {
-		stay(t, old, epoch);
+		stay(t, old, epoch, now);
 		return 0;
 	}
-	if (r == 0 && map_why(m) == NULL) {
+	if (r == 0 && map_why(m) != NULL)
+		slot_past_begin(t, now);
+	else if (r == 0) {
 		t->left = NULL;
-		charge(t, now);
+		slot_past_charge(t, now);
 	}
 	map_end(m);
 	map_close(old);
@@ -235,7 +211,7 @@ slot_detach(struct slot_table *t, const struct text_time *now)
 	struct map_want want = { .size = map_size(t->map) };
 	struct map *old = t->map, *m;
 
-	if ((m = map_open(&want, now)) == NULL)
+	if (slot_past_new(t) < 0 || (m = map_open(&want, now)) == NULL)
 		return NULL;
 	memcpy(map_raw(m), map_data(old), map_size(old));
 	t->map = m;
@@ -246,17 +222,19 @@ slot_detach(struct slot_table *t, const struct text_time *now)
 	else
 		prepare(t, 1, 0);
 	t->worker = map_claim(m);
+	slot_past_begin(t, now);
 	return old;
 }
 
 void
 slot_return(struct slot_table *t, struct map *m, const struct text_time *now)
 {
+	slot_past_end(t, now);
 	map_close(t->map);
 	t->map = m;
 	t->epoch = t->away;
 	t->worker = map_claim(m);
-	charge(t, now);
+	slot_past_charge(t, now);
 }
 
 bool

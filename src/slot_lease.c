@@ -106,10 +106,6 @@ reserve_in(struct slot_table *t, const struct text_time *now,
 	s->sec = m.sec;
 	s->serial[at] = m.serial;
 	s->slot[at] = (uint16_t)((c->slot + 1) | (more ? SLOT_MORE : 0));
-	if (map_why(t->map) != NULL) {
-		c->tokens += w->tokens;
-		c->requests += !more;
-	}
 	return q;
 }
 

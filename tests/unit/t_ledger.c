@@ -403,7 +403,7 @@ one_request_of_the_client_beside_the_file(void **state)
 	map_close(other);
 	ledger_tick(l, &t);
 	assert_null(ledger_health(l));
-	client_has(l, 0, 1, 0, 100, 1);
+	client_has(l, 0, 1, 0, 120, 1);
 	ledger_close(l);
 }
 
@@ -1296,7 +1296,7 @@ lock_held_too_long(void **state)
 	struct text_time t = at(2000);
 	struct map_want want = { .path = path, .layout = slot_layout() };
 	struct ledger_history h;
-	uint64_t before, during;
+	uint64_t before, during, more;
 	struct map *other;
 
 	(void)state;
@@ -1308,14 +1308,22 @@ lock_held_too_long(void **state)
 	assert_null(map_why(other));
 	assert_int_equal(0, take(l, 10, 0, 10, &during, &why));
 	assert_non_null(ledger_health(l));
-	assert_int_equal(0, take(l, 10, 0, 10, &during, &why));
-	assert_int_equal(-1, take(l, 10, 0, 10, &during, &why));
+	assert_int_equal(0, take(l, 10, 0, 10, &more, &why));
+	assert_int_equal(-1, take(l, 10, 0, 10, &more, &why));
 	settle_at(l, 20, before, &good);
 	ledger_tick(l, &t);
 	assert_non_null(ledger_health(l));
 	map_close(other);
 	ledger_tick(l, &t);
 	assert_null(ledger_health(l));
+	assert_int_equal(1, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_RPD,
+	    false));
+	assert_int_equal(2, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_RPD,
+	    true));
+	assert_int_equal(20, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_TPD,
+	    true));
+	settle_at(l, 2000, during, &unknown);
+	settle_at(l, 2000, more, &unknown);
 	assert_int_equal(3, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_RPD,
 	    false));
 	assert_int_equal(80, row(l, 2000, LEDGER_K_LANE, 0, CONFIG_TPD,
