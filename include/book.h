@@ -20,7 +20,7 @@ struct book {
 	struct map *away;		/* the file, while its lock is stuck */
 	struct book_ended *ended;	/* settled while it was away */
 	size_t	 nended, ended_cap;
-	bool	 aside;			/* checkpoints by a thread */
+	bool	 aside;			/* on a loop: see ledger_aside */
 	bool	 unsaved;		/* checkpoints fail; it was said */
 	char	 why[256];
 };
@@ -35,12 +35,14 @@ int	book_open(struct book *b, const struct config *cfg,
 int	book_snapshot(struct book *b, const struct config *cfg,
 	    const struct text_time *now);
 
-/* End our leases at their estimate, checkpoint if we are the last, release.
- * Blocks for the disk. */
+/* Tell a file that was away what was done meanwhile, end our leases at their
+ * estimate, checkpoint if we are the last, release. Blocks for the disk, and
+ * for a stuck lock 10 s, 2 s if aside. */
 void	book_close(struct book *b);
 
 /* Take the lock of the tables. A file that is gone, or whose lock is held for
- * 100 ms, is left for memory, so -1 means that there is no memory either. */
+ * 100 ms (2 s unless aside), is left for memory, so -1 means that there is no
+ * memory either. */
 int	book_begin(struct book *b, const struct text_time *now);
 void	book_end(struct book *b);
 

@@ -1,9 +1,9 @@
 /* ledger: what processes share: slots, leases, take, settle, observe, view.
  *
  * Every function but ledger_open takes its time as an argument, waits for the
- * file's lock at most a bounded time (100 ms, then it goes on without the file
- * and says so), and never fails in a way that a request could notice: a broken
- * file is set aside, service goes on with counters in memory, and
+ * file's lock at most a bounded time (see ledger_aside; then it goes on without
+ * the file and says so), and never fails in a way that a request could notice:
+ * a broken file is set aside, service goes on with counters in memory, and
  * ledger_health tells. */
 #ifndef LEDGER_H
 #define LEDGER_H
@@ -38,7 +38,8 @@ struct ledger *ledger_snapshot(const struct config *cfg,
     const struct text_time *now);
 
 /* Checkpoint, give up this process's worker slot, unmap. Takes NULL. Leases
- * still open are settled at their estimate. */
+ * still open are settled at their estimate. What was counted in memory is told
+ * to the file, which is waited for: 10 s, 2 s after ledger_aside. */
 void	ledger_close(struct ledger *l);
 
 /* NULL when the state file is in use and sound; else a sentence about what is
@@ -224,8 +225,9 @@ int64_t	ledger_estimate(struct ledger *l, size_t lane, int64_t raw);
 
 /* Housekeeping, to be called about once a second: settles leases of dead
  * processes, checkpoints every 2 s, notices a replaced or truncated file and
- * attaches again. Blocks for the disk, but not after ledger_aside, which leaves
- * that to a thread, as long as one can be had. */
+ * attaches again. Blocks for the disk, but not after ledger_aside, which is for
+ * a loop: that is left to a thread, as long as one can be had, and all others
+ * here wait at most 100 ms for a lock that is held too long, not 2 s. */
 void	ledger_aside(struct ledger *l);
 void	ledger_tick(struct ledger *l, const struct text_time *now);
 

@@ -13,7 +13,18 @@
 #include "text.h"
 
 #define SAVE_MS		2000
-#define LEAVE_TRIES	20
+
+/* Each waits for 100 ms. A holder that is stopped must not stop a loop; who
+ * serves one request has nothing else to do than to wait for one that is only
+ * slow: on a machine of two cores and a load of 50, a process that was opening
+ * the file kept the lock for more than 100 ms. */
+#define TRIES_LOOP	1
+#define TRIES_ALONE	20
+
+/* What was counted in memory is lost to the file if it does not come back. Less
+ * on a loop, whose supervisor waits 2 s for its end. */
+#define LEAVE_LOOP	20
+#define LEAVE_ALONE	100
 
 /* A lease of the file that ended while the file was out of reach. */
 struct book_ended {
@@ -22,8 +33,8 @@ struct book_ended {
 };
 
 /* The file is gone or stuck: go on in memory with what is known. A lock that
- * is held for 100 ms belongs to a stopped process; the file stays open beside
- * and our leases in it stay alive until the lock is free again. */
+ * is held so long belongs to a stopped process; the file stays open beside and
+ * our leases in it stay alive until the lock is free again. */
 static void
 fall_back(struct book *b)
 {
@@ -47,9 +58,13 @@ fall_back(struct book *b)
 int
 book_begin(struct book *b, const struct text_time *now)
 {
+	int i = b->aside ? TRIES_LOOP : TRIES_ALONE;
+
 	b->now = *now;
-	if (map_begin(b->t.map) == 0)
-		return 0;
+	do {
+		if (map_begin(b->t.map) == 0)
+			return 0;
+	} while (--i > 0 && map_busy(b->t.map));
 	fall_back(b);
 	return map_begin(b->t.map);
 }
@@ -327,22 +342,6 @@ come_back(struct book *b)
 	log_msg(LOG_INFO, "state_back", "%s is in use again", b->cfg->state);
 }
 
-void
-book_close(struct book *b)
-{
-	/* A CGI process has no tick. Each try waits for 100 ms. */
-	for (int i = 0; i < LEAVE_TRIES && b->away != NULL; i++)
-		come_back(b);
-	if (map_begin(b->t.map) == 0) {
-		settle_own(b);
-		book_end(b);
-	}
-	checkpoint(b, true);
-	map_close(b->away);
-	slot_release(&b->t);
-	free(b->ended);
-}
-
 static void
 come_anew(struct book *b)
 {
@@ -361,6 +360,27 @@ come_anew(struct book *b)
 	b->nended = 0;
 	b->why[0] = '\0';
 	log_msg(LOG_INFO, "state_back", "%s is in use", b->cfg->state);
+}
+
+void
+book_close(struct book *b)
+{
+	int i = b->aside ? LEAVE_LOOP : LEAVE_ALONE;
+
+	/* A CGI process has no tick. */
+	while (b->away != NULL && i-- > 0)
+		come_back(b);
+	if (b->away == NULL && b->t.past != NULL && b->cfg->state != NULL &&
+	    slot_head(&b->t)->taken > 0)
+		come_anew(b);
+	if (map_begin(b->t.map) == 0) {
+		settle_own(b);
+		book_end(b);
+	}
+	checkpoint(b, true);
+	map_close(b->away);
+	slot_release(&b->t);
+	free(b->ended);
 }
 
 void

@@ -8,7 +8,29 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "map.h"
+
+/* Another process, which has the lock and does not go on: for the next `slow`
+ * tries of ours. */
+static struct map *holder;
+static int slow;
+
+static int
+begin(struct map *m)
+{
+	int r = map_begin(m);
+
+	if (r < 0 && holder != NULL && --slow == 0) {
+		map_close(holder);
+		holder = NULL;
+	}
+	return r;
+}
+
+#define map_begin begin
 #include "../../src/book.c"
+#undef map_begin
+
 #include "buf.h"
 #include "ledger.h"
 
@@ -280,7 +302,6 @@ open_when_another_file_came(void **state)
 	uint64_t a;
 
 	(void)state;
-	w.c.state = path;
 	snprintf(away, sizeof(away), "%s.away", dir);
 	assert_int_equal(0, rename(dir, away));
 	l = opened();
@@ -302,6 +323,29 @@ open_when_another_file_came(void **state)
 	ledger_close(l);
 }
 
+/* A new file is made from a copy of what memory has, and not told it again. */
+static void
+a_file_from_memory(void **state)
+{
+	struct ledger *l;
+	char away[128];
+
+	(void)state;
+	snprintf(away, sizeof(away), "%s.away", dir);
+	assert_int_equal(0, rename(dir, away));
+	l = opened();
+	settle_as(l, take(l, 0), &bad);
+	settle_as(l, take(l, 0), &good);
+	assert_int_equal(0, rename(away, dir));
+	ledger_tick(l, &t0);
+	assert_null(ledger_health(l));
+	has(l, LEDGER_K_LANE, 0, 1, 60, 1, 0);
+	has(l, LEDGER_K_CLIENT, 0, 2, 60, 1, 0);
+	the_last_hour(l, 1, 60, 1);
+	sound(l);
+	ledger_close(l);
+}
+
 static struct quota_answer
 bar_of(struct ledger *l, size_t lane)
 {
@@ -310,6 +354,67 @@ bar_of(struct ledger *l, size_t lane)
 
 	ledger_report(l, &t0, LEDGER_K_LANE, lane, &c, rows);
 	return c.bar;
+}
+
+/* Who serves one request waits for a holder that is slow. */
+static void
+patient(void **state)
+{
+	struct ledger *l = ledger_open(&w.c, &t0);
+
+	(void)state;
+	holder = stuck();
+	slow = 5;
+	settle_as(l, take(l, 0), &bad);
+	assert_null(holder);
+	assert_null(ledger_health(l));
+	has(l, LEDGER_K_LANE, 0, 0, 0, 1, 0);
+	holder = stuck();
+	slow = TRIES_ALONE;
+	take(l, 0);
+	assert_non_null(ledger_health(l));
+	holder = stuck();
+	slow = TRIES_ALONE + 1;
+	ledger_close(l);
+	assert_null(holder);
+	l = opened();
+	has(l, LEDGER_K_LANE, 0, 1, 500, 1, 0);
+	/* who serves many does not */
+	holder = stuck();
+	slow = 2;
+	take(l, 0);
+	assert_non_null(holder);
+	assert_non_null(ledger_health(l));
+	ledger_tick(l, &t0);
+	assert_null(holder);
+	ledger_tick(l, &t0);
+	assert_null(ledger_health(l));
+	has(l, LEDGER_K_LANE, 0, 1, 500, 1, 1);
+	sound(l);
+	ledger_close(l);
+}
+
+/* Its whole life was spent in memory. */
+static void
+stuck_from_the_first(void **state)
+{
+	struct ledger *l = opened();
+	struct map *m;
+
+	(void)state;
+	ledger_close(l);
+	m = stuck();
+	l = ledger_open(&w.c, &t0);
+	assert_non_null(ledger_health(l));
+	settle_as(l, take(l, 0), &good);
+	take(l, 1);
+	map_close(m);
+	ledger_close(l);
+	l = opened();
+	has(l, LEDGER_K_LANE, 0, 1, 60, 0, 0);
+	has(l, LEDGER_K_LANE, 1, 1, 500, 0, 0);
+	sound(l);
+	ledger_close(l);
 }
 
 /* What a provider said meanwhile holds for all; what the file has learned
@@ -349,7 +454,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(ended_in_memory), T(ended_in_a_short_life),
 		T(open_when_it_came_back), T(open_when_another_file_came),
-		T(barred_in_memory),
+		T(a_file_from_memory), T(barred_in_memory), T(patient),
+		T(stuck_from_the_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
