@@ -88,6 +88,10 @@ int	call_start(struct call *c, size_t lane, const struct reply_spec *spec,
 /* Whether a call is out. */
 bool	call_live(const struct call *c);
 
+/* Whether all of the text has come, though the call may still be out: an end
+ * of any kind is then the end of a whole answer. */
+bool	call_complete(const struct call *c);
+
 /* Drop it, from any state; the body stays. */
 void	call_drop(struct call *c);
 

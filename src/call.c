@@ -203,7 +203,7 @@ on_done(void *arg, enum fetch_result result, const char *detail)
 		return;
 	}
 	/* All of the text is there when finish_reason is. */
-	if (result == FETCH_MEMORY && !(c->reply.content && c->reply.finished))
+	if (result == FETCH_MEMORY && !call_complete(c))
 		short_of_memory(c);
 	else
 		ended(c, result == FETCH_OK);
@@ -297,6 +297,13 @@ call_due(const struct call *c)
 	return due;
 }
 
+bool
+call_complete(const struct call *c)
+{
+	return c->tail != 0 ||
+	    (c->good && c->reply.content && c->reply.finished);
+}
+
 void
 call_late(struct call *c)
 {
@@ -304,7 +311,7 @@ call_late(struct call *c)
 		c->events->whole(c->arg);
 	else if (c->status != 0 && !c->good)
 		refused(c, FAULT_NONE);
-	else if (c->good && c->reply.content && c->reply.finished)
+	else if (call_complete(c))
 		ended(c, false);
 	else
 		c->events->failed(c->arg, &(struct provider_answer){

@@ -116,8 +116,12 @@ relay_fail(struct relay *r)
 	bool whole;
 	int status;
 
-	reply_break(&r->call.reply, &r->call.out);
-	relay_put(r, &r->call.out);
+	/* What was held back before content stays so: with it the body would
+	 * stand before the head. */
+	if (r->answer.content) {
+		reply_break(&r->call.reply, &r->call.out);
+		relay_put(r, &r->call.out);
+	}
 	status = answer_fault(&r->answer, &r->fault, &whole);
 	relay_end(r, status, whole);
 }
@@ -135,8 +139,8 @@ relay_gone(struct relay *r)
 void
 relay_stop(struct relay *r)
 {
-	if (r->call.tail != 0) {
-		relay_whole(r);
+	if (call_complete(&r->call)) {
+		call_late(&r->call);
 		return;
 	}
 	relay_settle(r, r->answer.content ? GOOD : UNKNOWN, call_live(&r->call),

@@ -526,18 +526,25 @@ refuses()
 	grep -q '"event":"drain_time"' "$DIR/relevo.err"
 }
 
-# One stream, one bare text and one question without a byte of an answer are
-# open when drain-time is over.
+# Open when drain-time is over: one stream, one bare text, one question without
+# a byte of an answer, one whose answer has only said who speaks, and one that
+# has all of its text.
 cut_is_told()
 {
 	mock_script m1 silence=1
-	mock_script m2 gatehead=never
+	mock_script m2 gatehead=never 1
+	mock_script m2 silence=0 1
+	mock_script m2 tokens=2,silence=finish 1
 	stream_open m1
 	ASK_PATH=/chat STREAM=text stream_open m1 '' -H 'Accept: text/plain'
 	STREAM=none stream_open m2 '' -w ' %{http_code}'
+	mock_wait m2 requests 1
+	STREAM=role stream_open m2 '' -w ' %{http_code}'
+	mock_wait m2 requests 2
+	STREAM=all stream_open m2
+	STREAM=all stream_until '"stop"'
 	stream_until 'w1 '
 	STREAM=text stream_until 'w1 '
-	mock_wait m2 requests 1
 	kill -TERM "$RELEVO_PID"
 	until_true 10 gone "$RELEVO_PID"
 	wait "$RELEVO_PID"
@@ -549,10 +556,15 @@ cut_is_told()
 	    fail "$(<"$DIR/stream.out")"
 	STREAM=text stream_wait
 	((status == 18)) || fail "curl's status is $status: $output"
-	STREAM=none stream_wait
-	[[ $output == *'"code":"overloaded"}} 503' ]] || fail "$output"
-	grep '"event":"request"' "$DIR/relevo.err" |
-	    jq -se 'length == 3 and all(.code == "overloaded")'
+	for STREAM in none role; do
+		stream_wait
+		[[ $output == '{"error":'*'"code":"overloaded"}} 503' ]] ||
+		    fail "$STREAM: $output"
+	done
+	STREAM=all stream_wait
+	stream_whole "$DIR/all.out"
+	grep '"event":"request"' "$DIR/relevo.err" | jq -se 'length == 5 and
+	    map(.code) - ["overloaded"] == [null]'
 }
 
 @test "stop: what drain-time cuts is told so, nginx" {
