@@ -199,7 +199,9 @@ on_done(void *arg, enum fetch_result result, const char *detail)
 	else if (detail[0] != '\0')
 		log_msg(LOG_DEBUG, "upstream", "%s: %s", c->p->name, detail);
 	if (!c->good) {
-		refused(c, net_fault[result]);
+		/* A status that was heard counts, however its body ended: who
+		 * refuses before all of the question is there resets. */
+		refused(c, c->status != 0 ? FAULT_NONE : net_fault[result]);
 		return;
 	}
 	/* All of the text is there when finish_reason is. */

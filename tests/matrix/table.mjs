@@ -161,6 +161,11 @@ export const rows = [
 	['status 502, a page', 'before the head', { raw: 'HTTP/1.1 502 Bad\r\n' +
 		'Content-Type: text/html\r\n\r\n<h1>Bad gateway' },
 	failing(502)],
+	['status 429, half its body', 'before the head', { raw:
+		`HTTP/1.1 429 Slow\r\nRetry-After: 9\r\n${length(99)}\r\n{"er` },
+	limited(4, 9)],
+	['status 401, half its body', 'before the head', { raw:
+		`HTTP/1.1 401 No\r\n${length(99)}\r\n{"error":` }, barred(401)],
 
 	// A head that is wrong.
 	['a header of 1 MiB', 'in the head', 'bigheader=1048576', malformed],
