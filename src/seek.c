@@ -103,20 +103,24 @@ seek_order(struct seek *s, const struct text_time *now, uint64_t chance)
 	order(s, now, chance);
 }
 
-/* A lane came to nothing because of this; remembered for the end. */
+/* A lane came to nothing because of this; remembered for the end. A time that
+ * has passed since it was noted tells nothing any more. */
 static void
-note(struct seek *s, const struct quota_answer *why)
+note(struct seek *s, const struct text_time *now,
+    const struct quota_answer *why)
 {
 	if (why->reason == QUOTA_OPEN || why->reason == QUOTA_TOO_LARGE ||
 	    why->reason >= QUOTA_OFF)
 		return;
 	if (why->dare != 0) {
-		if (s->dare.reason == QUOTA_OPEN || why->dare < s->dare.dare)
+		if (s->dare.reason == QUOTA_OPEN ||
+		    s->dare.until <= now->wall || why->dare < s->dare.dare)
 			s->dare = *why;
 		return;
 	}
 	s->limited |= why->reason < QUOTA_CAPACITY;
-	if (s->soonest.reason == QUOTA_OPEN || why->until < s->soonest.until)
+	if (s->soonest.reason == QUOTA_OPEN ||
+	    s->soonest.until <= now->wall || why->until < s->soonest.until)
 		s->soonest = *why;
 }
 
@@ -140,7 +144,7 @@ seek_barred(struct seek *s, const struct text_time *now, size_t lane,
 		ledger_view(s->ledger, now, &one, 1, client_of(s), 0, &v);
 		why.dare = v.answer.dare;
 	}
-	note(s, &why);
+	note(s, now, &why);
 }
 
 static int64_t
@@ -204,7 +208,7 @@ look_on(struct seek *s, const struct text_time *now)
 		if (given(s, p->lane))
 			continue;
 		look(s, now, p);
-		note(s, &p->answer);
+		note(s, now, &p->answer);
 		s->room |= p->answer.reason == QUOTA_OPEN;
 	}
 }
@@ -363,7 +367,7 @@ offer(struct seek *s, const struct text_time *now, struct route_pick *p,
 	if (!may_more(s) || given(s, p->lane) || too_small(s, p->lane))
 		return -1;
 	if (take(s, now, p->lane, false, lease, &p->answer) != 0) {
-		note(s, &p->answer);
+		note(s, now, &p->answer);
 		return -1;
 	}
 	*lane = p->lane;
@@ -429,7 +433,7 @@ seek_dare(struct seek *s, const struct text_time *now, size_t *lane,
 			return 0;
 		}
 		/* Another was quicker; it is not looked at again. */
-		note(s, &p->answer);
+		note(s, now, &p->answer);
 		p->answer.dare = 0;
 	}
 	return -1;
@@ -443,7 +447,7 @@ seek_again(struct seek *s, const struct text_time *now, size_t lane,
 
 	if (take(s, now, lane, false, lease, &why) == 0)
 		return 0;
-	note(s, &why);
+	note(s, now, &why);
 	return -1;
 }
 
@@ -486,6 +490,9 @@ again(const struct seek *s, const struct text_time *now)
 	if (dare >= 0 && (ms < 0 || dare < ms))
 		a = (struct quota_answer){ s->dare.reason, now->wall + dare,
 		    0 };
+	/* It came while the last attempt went on. */
+	if (a.until <= now->wall)
+		a.until = now->wall + SEEK_AGAIN_MS;
 	return a;
 }
 
@@ -494,6 +501,8 @@ static void
 fault_limited(const struct seek *s, const struct quota_answer *why, int64_t ms,
     struct fault *f)
 {
+	const char *or = why->reason < QUOTA_CAPACITY ? "" :
+	    " or out of order";
 	char in[32], at[24];
 	bool day;
 
@@ -505,12 +514,12 @@ fault_limited(const struct seek *s, const struct quota_answer *why, int64_t ms,
 	 * read as a time, "will reset at" as a day's quota. */
 	if (day)
 		fault_set(f, FAULT_QUOTA, NULL, "every model of \"%s\" is at "
-		    "its limit (%s); it will reset at %s, in %s",
-		    s->alias->name, quota_word(why->reason), at, in);
+		    "its limit%s (%s); it will reset at %s, in %s",
+		    s->alias->name, or, quota_word(why->reason), at, in);
 	else
 		fault_set(f, FAULT_RATE_LIMITED, NULL, "every model of \"%s\" "
-		    "is at its limit (%s); try again in %llds",
-		    s->alias->name, quota_word(why->reason),
+		    "is at its limit%s (%s); try again in %llds",
+		    s->alias->name, or, quota_word(why->reason),
 		    (long long)(ms + 999) / 1000);
 	f->retry_ms = ms;
 }

@@ -694,6 +694,101 @@ room_since(void **state)
 	asked_since("model p/a { }\nmodel p/b { tpm = 50 }\nmodel p/c { }\n");
 }
 
+/* Nothing is left; what the client is told. */
+static void
+told(struct world *w, struct request *q, struct fault *f)
+{
+	struct fault none = { .code = FAULT_NONE };
+	uint64_t lease;
+	size_t lane;
+
+	assert_int_equal(seek_next(&q->s, &w->now, &lane, &lease), -1);
+	assert_int_equal(seek_dare(&q->s, &w->now, &lane, &lease), -1);
+	seek_fault(&q->s, &w->now, &none, "", f);
+}
+
+/* Others use most of a lane's minute. */
+static void
+fill(struct world *w, size_t lane, int64_t tokens)
+{
+	struct quota_answer why;
+	uint64_t lease;
+
+	assert_int_equal(ledger_take(w->l[1], &w->now, lane, LEDGER_NOBODY,
+	    tokens, &lease, &why), 0);
+}
+
+/* A lane was refused, and would be again, with a later time, when the attempt
+ * at the other one came to nothing. */
+static void
+told_anew(void **state)
+{
+	struct request q;
+	struct fault f;
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/a { tpm = 1000 }\nmodel p/b { }\n");
+	fill(&w, 0, 995);
+	gets(&w, &q, 0, 0, 1);
+	assert_int_equal(q.s.soonest.reason, QUOTA_TPM);
+	go(&w, 70000);
+	fill(&w, 0, 995);
+	told(&w, &q, &f);
+	assert_int_equal(f.code, FAULT_RATE_LIMITED);
+	assert_in_range(f.retry_ms, 59000, 61000);
+	release(&q, 1);
+	world_end(&w);
+}
+
+/* The time to come back has come already. */
+static void
+never_at_once(void **state)
+{
+	struct quota_ban ban = { QUOTA_RATE_MINUTE, T0 + 2000, false };
+	struct request q;
+	struct fault f;
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/a { }\nmodel p/b { }\n");
+	gets(&w, &q, 0, 0, 0);
+	ledger_bar(w.l[0], &w.now, 0, LEDGER_LANE, &ban);
+	seek_barred(&q.s, &w.now, 0, &ban);
+	settle_asked(&w, q.lease);
+	assert_int_equal(seek_next(&q.s, &w.now, &q.lane, &q.lease), 0);
+	go(&w, 2000);
+	settle_asked(&w, q.lease);
+	told(&w, &q, &f);
+	assert_int_equal(f.retry_ms, 1000);
+	assert_non_null(strstr(f.message, "try again in 1s"));
+	release(&q, 1);
+	world_end(&w);
+}
+
+/* One is at its limit, and the other, which fails, may be tried before. */
+static void
+limit_or_failure(void **state)
+{
+	struct request q;
+	struct fault f;
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/a { rpm = 1 }\nmodel p/b { }\n");
+	gets(&w, &q, 0, 0, 0);
+	release(&q, 1);
+	gets(&w, &q, 0, 0, 1);
+	seek_barred(&q.s, &w.now, 1, &(struct quota_ban){ QUOTA_DOWN,
+	    T0 + 5000, false });
+	settle_asked(&w, q.lease);
+	told(&w, &q, &f);
+	assert_string_equal(f.message, "every model of \"auto\" is at its "
+	    "limit or out of order (down); try again in 5s");
+	release(&q, 1);
+	world_end(&w);
+}
+
 /* A client's limits are asked once in a request: what its first attempt used up
  * neither ends the request nor is told as the reason. */
 static void
@@ -791,6 +886,9 @@ main(void)
 		cmocka_unit_test(last_resort),
 		cmocka_unit_test(dared_meanwhile),
 		cmocka_unit_test(room_since),
+		cmocka_unit_test(told_anew),
+		cmocka_unit_test(never_at_once),
+		cmocka_unit_test(limit_or_failure),
 		cmocka_unit_test(clients_are_admitted_once),
 		cmocka_unit_test(given_word),
 	};
