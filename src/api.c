@@ -450,12 +450,14 @@ answer(const struct call *c, struct sink *sink, int status, const char *route,
 	}
 	(void)http_cors(&head, c->h, c->a->cfg->origins);
 	http_end(&head);
-	(void)sink->put(sink, head.data, head.len);
-	if (c->h->method != HTTP_HEAD && c->body->len > 0)
+	/* Half a head would take the body for its other half. */
+	if (!head.failed)
+		(void)sink->put(sink, head.data, head.len);
+	if (!head.failed && c->h->method != HTTP_HEAD && c->body->len > 0)
 		(void)sink->put(sink, c->body->data, c->body->len);
-	buf_release(&head);
 	log_small(c, route, status, f);
-	sink->end(sink, true);
+	sink->end(sink, !head.failed);
+	buf_release(&head);
 }
 
 static void
