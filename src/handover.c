@@ -213,7 +213,7 @@ handover(int fd, const struct handover_ask *ask)
 	buf_release(&out);
 	if (end == GOING)
 		end = send_all(&s, (const char *)record_last, RECORD_LAST);
-	if (end == BROKEN)
+	if (end == BROKEN && !s.begun)
 		return HANDOVER_NOT;
 	if (end == GOING)
 		end = answer(&s);
