@@ -321,11 +321,13 @@ look(const struct family *f, const char *head, size_t n, int64_t now,
 		return -1;
 	if (s->max < 0 && s->remaining < 0)
 		return -1;
-	if (s->max >= 0 && s->remaining > s->max)
+	/* Nor is a limit of 0, which some give for none: a model that the
+	 * plan does not have is told by a refusal. */
+	if (s->max == 0 || (s->max > 0 && s->remaining > s->max))
 		return -1;
 	p = http_find(head, n, f->reset, &len);
 	if (p != NULL && (when(p, len, now, &s->reset) < 0 ||
-	    s->reset < now || s->reset - now > YEAR))
+	    s->reset <= now || s->reset - now > YEAR))
 		return -1;
 	if (!f->guess)
 		return 0;

@@ -129,6 +129,11 @@ lies(void **state)
 		"x-ratelimit-remaining-requests: many\r\n",
 		"x-ratelimit-limit-requests: 5\r\n"
 		"x-ratelimit-reset-requests: -3s\r\n",
+		"x-ratelimit-limit-requests: 0\r\n"
+		"x-ratelimit-remaining-requests: 0\r\n",
+		/* full again by now, and nothing left */
+		"x-ratelimit-remaining-requests: 0\r\n"
+		"x-ratelimit-reset-requests: 0s\r\n",
 		"x-ratelimit-limit-requests: 5\r\n"
 		"x-ratelimit-reset-requests: NaN\r\n",
 		"x-ratelimit-limit-requests: 5\r\n"
