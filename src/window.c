@@ -440,6 +440,10 @@ window_observe(struct window_set *s, const struct window_rule *r,
 	if ((unsigned)l >= CONFIG_CONCURRENCY)
 		return;
 	window_get(&w, s, r, t, l, true);
+	/* By our count all of it is used, and some is left: theirs is another
+	 * window, an hour's or a day that begins elsewhere. */
+	if (!w.rolling && remaining > 0 && said_max >= 0 && w.own >= said_max)
+		return;
 	if (reset <= t->wall || reset > t->wall + MONTH + DAY)
 		reset = natural_end(&w, t->wall);
 	max = w.max;

@@ -855,6 +855,37 @@ believes_the_provider(void **state)
 	ledger_close(l);
 }
 
+/* Five requests an hour, told as a limit that no name says to be of an hour:
+ * all are had in each, not one for every hour after the first. */
+static void
+believes_what_is_left(void **state)
+{
+	struct quota_seen seen = { CONFIG_RPD, QUOTA_SRC_HEADER, 5, 0, 0 };
+	struct quota_answer why;
+	struct text_time t;
+	struct ledger *l;
+	struct world w;
+	uint64_t id;
+	int64_t hour;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	for (hour = 0; hour < 3; hour++) {
+		seen.reset = T0 + (hour + 1) * HOUR;
+		for (seen.remaining = 5; seen.remaining-- > 0; ) {
+			t = at(hour * HOUR + 1000);
+			assert_int_equal(0, take(l, hour * HOUR + 1000, 0, 1,
+			    &id, &why));
+			ledger_observe(l, &t, 0, LEDGER_LANE, &seen, 1);
+		}
+		assert_int_equal(-1, take(l, hour * HOUR + 1000, 0, 1, &id,
+		    &why));
+		assert_int_equal(seen.reset, why.until);
+	}
+	ledger_close(l);
+}
+
 static void
 views_fold_all_scopes(void **state)
 {
@@ -1607,6 +1638,7 @@ main(void)
 		T(probes_one_at_a_time), T(a_probe_that_answers_is_over),
 		T(learns_nothing),
 		T(believes_the_provider),
+		T(believes_what_is_left),
 		T(views_fold_all_scopes), T(learns_the_estimate),
 		T(table_of_leases_full), T(dumps_and_resets),
 		T(a_short_life_beside_a_stuck_lock),
