@@ -5,15 +5,11 @@
 
 #include "chat.h"
 #include "config.h"
-#include "fault.h"
 #include "ledger.h"
 #include "route.h"
 #include "text.h"
 
 #define SEEK_OUTPUT	1024	/* output tokens reserved when none declared */
-#define SEEK_LONG_MS	(15 * 60 * 1000)	/* no minute window: a day's */
-#define SEEK_AGAIN_MS	1000	/* the least that a client is told to wait */
-#define SEEK_DAY_MS	(60 * 1000)	/* a day that ends sooner is no quota */
 
 int
 seek_init(struct seek *s, const struct config *cfg, struct ledger *ledger,
@@ -449,142 +445,4 @@ seek_again(struct seek *s, const struct text_time *now, size_t lane,
 		return 0;
 	note(s, now, &why);
 	return -1;
-}
-
-/* ---- what to say ---- */
-
-static bool
-of_a_day(enum quota_reason r)
-{
-	return r == QUOTA_RPD || r == QUOTA_RPMONTH || r == QUOTA_TPD ||
-	    r == QUOTA_TPMONTH || r == QUOTA_RATE_DAY ||
-	    r == QUOTA_RATE_MONTH;
-}
-
-/* In how many milliseconds a barred lane may be dared, at least a second, that
- * clients do not come back all at once; -1: none may. */
-static int64_t
-dare_ms(const struct seek *s, const struct text_time *now)
-{
-	int64_t at = s->dare.dare, soon = now->wall + SEEK_AGAIN_MS;
-
-	if (s->dare.reason == QUOTA_OPEN)
-		return -1;
-	if (at < soon)
-		at = soon;
-	if (at > s->dare.until)
-		at = s->dare.until;
-	return at > now->wall ? at - now->wall : 0;
-}
-
-/* When the client may come back, and what it waits for; OPEN: nothing. */
-static struct quota_answer
-again(const struct seek *s, const struct text_time *now)
-{
-	struct quota_answer a = { QUOTA_OPEN, 0, 0 };
-	int64_t ms = seek_soonest(s, now), dare = dare_ms(s, now);
-
-	if (ms >= 0)
-		a = (struct quota_answer){ s->soonest.reason, now->wall + ms,
-		    0 };
-	if (dare >= 0 && (ms < 0 || dare < ms))
-		a = (struct quota_answer){ s->dare.reason, now->wall + dare,
-		    0 };
-	/* It came while the last attempt went on. */
-	if (a.until <= now->wall)
-		a.until = now->wall + SEEK_AGAIN_MS;
-	return a;
-}
-
-/* Every lane is at a limit, or some are and the others are broken. */
-static void
-fault_limited(const struct seek *s, const struct quota_answer *why, int64_t ms,
-    struct fault *f)
-{
-	const char *or = why->reason < QUOTA_CAPACITY ? "" :
-	    " or out of order";
-	char in[32], at[24];
-	bool day;
-
-	text_ago(in, ms);
-	text_iso(at, why->until);
-	day = ms > SEEK_LONG_MS || (ms > SEEK_DAY_MS &&
-	    of_a_day(why->reason));
-	/* The sentences are those that SDKs look for: "try again in 12s" is
-	 * read as a time, "will reset at" as a day's quota. */
-	if (day)
-		fault_set(f, FAULT_QUOTA, NULL, "every model of \"%s\" is at "
-		    "its limit%s (%s); it will reset at %s, in %s",
-		    s->alias->name, or, quota_word(why->reason), at, in);
-	else
-		fault_set(f, FAULT_RATE_LIMITED, NULL, "every model of \"%s\" "
-		    "is at its limit%s (%s); try again in %llds",
-		    s->alias->name, or, quota_word(why->reason),
-		    (long long)(ms + 999) / 1000);
-	f->retry_ms = ms;
-}
-
-static bool
-may_any(const struct seek *s)
-{
-	const struct config *c = s->cfg;
-
-	for (size_t i = 0; i < s->alias->nlanes; i++)
-		if (route_allowed(c->clients[s->client].models,
-		    c->models[c->lanes[s->alias->lanes[i]].model].name))
-			return true;
-	return s->alias->nlanes == 0;
-}
-
-/* Nothing was asked, and not for want of room. */
-static void
-fault_unfit(const struct seek *s, struct fault *f)
-{
-	const char *name = s->alias->name;
-	bool context = s->larger > 0, cannot = false, large = false;
-
-	for (size_t i = 0; i < s->alias->nlanes; i++) {
-		context |= s->picks[i].answer.reason == QUOTA_CONTEXT;
-		cannot |= s->picks[i].answer.reason == QUOTA_CANNOT;
-		large |= s->picks[i].answer.reason == QUOTA_TOO_LARGE;
-	}
-	if (s->client != LEDGER_NOBODY && !may_any(s))
-		fault_set(f, FAULT_FORBIDDEN, "model", "this token may not use "
-		    "any model of \"%s\"", name);
-	else if (context || large)
-		fault_set(f, FAULT_CONTEXT_LENGTH, "messages", "a request of "
-		    "about %lld tokens is more than any model of \"%s\" takes "
-		    "%s; shorten it or name another model",
-		    (long long)s->chat->prompt, name, context ?
-		    "into its context" : "within its whole limit");
-	else if (cannot)
-		fault_set(f, FAULT_INVALID_REQUEST, "model", "no model of "
-		    "\"%s\" can do what this request needs (tools, images, "
-		    "audio or a JSON schema)", name);
-	else
-		fault_set(f, FAULT_NO_MODELS, "model", "no model of \"%s\" is "
-		    "available; GET /models says why", name);
-}
-
-void
-seek_fault(const struct seek *s, const struct text_time *now,
-    const struct fault *last, const char *trail, struct fault *f)
-{
-	struct quota_answer why = again(s, now);
-	int64_t ms = why.reason == QUOTA_OPEN ? -1 : why.until - now->wall;
-
-	if (ms >= 0 && s->limited) {
-		fault_limited(s, &why, ms, f);
-	} else if (s->attempts == 1 && last->code != FAULT_NONE) {
-		*f = *last;	/* the only failure: its own code says more */
-		if (ms >= 0 && ms < f->retry_ms)
-			f->retry_ms = ms;
-	} else if (s->attempts > 0 || ms >= 0) {
-		fault_set(f, FAULT_ALL_FAILED, NULL,
-		    "no provider could answer (%s)", trail[0] ? trail :
-		    quota_word(why.reason));
-		f->retry_ms = ms;
-	} else {
-		fault_unfit(s, f);
-	}
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "fault.h"
 #include "line.h"
 #include "loaded.h"
 #include "slot.h"
