@@ -1,5 +1,7 @@
 #include "seek.h"
 
+#include <stdio.h>
+
 #include "chat.h"
 #include "config.h"
 #include "fault.h"
@@ -54,15 +56,41 @@ again(const struct seek *s, const struct text_time *now)
 	return a;
 }
 
+/* Whether it is the client's own limit that stands in the way: without it some
+ * lane would have room. */
+static bool
+is_own(const struct seek *s, const struct text_time *now)
+{
+	const struct config_alias *a = s->alias;
+	struct quota_view v;
+
+	if (s->client == LEDGER_NOBODY || s->attempts > 0)
+		return false;
+	for (size_t i = 0; i < a->nlanes; i++) {
+		if (s->picks[i].answer.reason >= QUOTA_OFF)
+			continue;
+		ledger_view(s->ledger, now, &s->picks[i].lane, 1,
+		    LEDGER_NOBODY, seek_tokens(s, s->picks[i].lane), &v);
+		if (v.answer.reason == QUOTA_OPEN)
+			return true;
+	}
+	return false;
+}
+
 /* Every lane is at a limit, or some are and the others are broken. */
 static void
 fault_limited(const struct seek *s, const struct quota_answer *why, int64_t ms,
-    struct fault *f)
+    bool own, struct fault *f)
 {
-	const char *or = why->reason < QUOTA_CAPACITY ? "" :
-	    " or out of order";
-	char in[32], at[24];
+	char what[sizeof(f->message)], in[32], at[24];
 	bool day;
+
+	if (own)
+		snprintf(what, sizeof(what), "this token is at its own limit");
+	else
+		snprintf(what, sizeof(what), "every model of \"%.200s\" is at "
+		    "its limit%s", s->alias->name,
+		    why->reason < QUOTA_CAPACITY ? "" : " or out of order");
 
 	text_ago(in, ms);
 	text_iso(at, why->until);
@@ -71,13 +99,11 @@ fault_limited(const struct seek *s, const struct quota_answer *why, int64_t ms,
 	/* The sentences are those that SDKs look for: "try again in 12s" is
 	 * read as a time, "will reset at" as a day's quota. */
 	if (day)
-		fault_set(f, FAULT_QUOTA, NULL, "every model of \"%s\" is at "
-		    "its limit%s (%s); it will reset at %s, in %s",
-		    s->alias->name, or, quota_word(why->reason), at, in);
+		fault_set(f, FAULT_QUOTA, NULL, "%s (%s); it will reset at %s, "
+		    "in %s", what, quota_word(why->reason), at, in);
 	else
-		fault_set(f, FAULT_RATE_LIMITED, NULL, "every model of \"%s\" "
-		    "is at its limit%s (%s); try again in %llds",
-		    s->alias->name, or, quota_word(why->reason),
+		fault_set(f, FAULT_RATE_LIMITED, NULL, "%s (%s); try again in "
+		    "%llds", what, quota_word(why->reason),
 		    (long long)(ms + 999) / 1000);
 	f->retry_ms = ms;
 }
@@ -132,7 +158,7 @@ seek_fault(const struct seek *s, const struct text_time *now,
 	int64_t ms = why.reason == QUOTA_OPEN ? -1 : why.until - now->wall;
 
 	if (ms >= 0 && s->limited) {
-		fault_limited(s, &why, ms, f);
+		fault_limited(s, &why, ms, is_own(s, now), f);
 	} else if (s->attempts == 1 && last->code != FAULT_NONE) {
 		*f = *last;	/* the only failure: its own code says more */
 		if (ms >= 0 && ms < f->retry_ms)

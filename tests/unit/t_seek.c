@@ -814,6 +814,8 @@ clients_are_admitted_once(void **state)
 	assert_int_equal(q[1].state, -1);
 	seek_fault(&q[1].s, &w.now, &last, "", &f);
 	assert_int_equal(f.code, FAULT_QUOTA);
+	assert_string_equal(f.message, "this token is at its own limit (rpd); "
+	    "it will reset at 2026-11-22T00:00:00Z, in 1 d");
 	/* this one has two lanes more, its second try of one, and a dare */
 	for (left = 2; left > 0; left--) {
 		assert_int_equal(seek_next(&q[0].s, &w.now, &lane, &lease), 0);
