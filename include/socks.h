@@ -37,4 +37,8 @@ int	socks_close(struct socks *s, int fd);
 /* Watch fd for events (EPOLLIN ...); 0: for nothing now. 0 or -1. */
 int	socks_want(struct socks *s, int fd, unsigned events);
 
+/* The same for nothing, and until it is wanted again nothing may come: what
+ * does ends the connection. 0 or -1. */
+int	socks_keep(struct socks *s, int fd);
+
 #endif

@@ -140,10 +140,18 @@ static int
 on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
 	struct fetcher *fr = arg;
+	struct fetch *f = NULL;		/* of a handle that is curl's own */
 	unsigned events = 0;
 
-	(void)easy;
 	(void)unused;
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &f);
+	/* Between two requests. What comes there (a 408 before a load balancer
+	 * closes, an answer sent twice) libcurl takes for the next answer: 7.88
+	 * looks for a hang-up only before it uses a connection again. One of
+	 * HTTP/2 has frames that are no answer. */
+	if (what == CURL_POLL_REMOVE && f != NULL && f->headed && !f->paused &&
+	    !f->t->http2)
+		return socks_keep(&fr->socks, fd);
 	if (what & CURL_POLL_IN)
 		events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
@@ -585,10 +593,4 @@ reap(struct fetcher *fr)
 		fetch_drop(f);
 		events->done(arg, result, detail);
 	}
-}
-
-const char *
-fetch_version(void)
-{
-	return curl_version_info(CURLVERSION_NOW)->version;
 }

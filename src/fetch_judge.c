@@ -39,3 +39,9 @@ fetch_judge(int code, const struct buf *head, bool headed)
 		return FETCH_CUT;
 	}
 }
+
+const char *
+fetch_version(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}

@@ -13,6 +13,7 @@ struct sock {
 	struct socks	*s;
 	bool		 ours;		/* made by socks_open */
 	bool		 idle;		/* watched, but nothing is wanted */
+	bool		 kept;		/* between two requests */
 };
 
 void
@@ -50,12 +51,16 @@ on_ready(struct loop_io *io, unsigned events)
 {
 	struct sock *k = LOOP_OWNER(io, struct sock, io);
 
-	/* The other side closed an idle connection. The library looks before
-	 * it uses one again; we only must not spin on it. */
-	if (k->idle)
-		loop_forget(k->s->loop, io);
-	else
+	if (!k->idle) {
 		k->s->ready(k->s->arg, io->fd, events);
+		return;
+	}
+	/* We only must not spin on it. Between two requests it is the end, or
+	 * bytes that are nobody's, and the next answer would begin with them;
+	 * the library looks whether it hung up before it uses it again. */
+	if (k->kept)
+		(void)shutdown(io->fd, SHUT_RDWR);
+	loop_forget(k->s->loop, io);
 }
 
 static struct sock *
@@ -120,9 +125,20 @@ socks_want(struct socks *s, int fd, unsigned events)
 	if (k == NULL)
 		return -1;
 	k->idle = events == 0;
+	k->kept = false;
 	if (events != 0)
 		return loop_watch(s->loop, &k->io, events);
 	if (!k->ours)
 		drop(s, fd);
 	return 0;
+}
+
+int
+socks_keep(struct socks *s, int fd)
+{
+	int result = socks_want(s, fd, 0);
+
+	if (result == 0 && s->by_fd[fd] != NULL)
+		s->by_fd[fd]->kept = true;
+	return result;
 }
