@@ -132,7 +132,9 @@ relay_gone(struct relay *r)
 	fault_set(&r->fault, FAULT_NONE, NULL, "the client left");
 	relay_settle(r, r->answer.content ? GOOD : UNKNOWN, call_live(&r->call),
 	    false);
-	log_end(r, 499);		/* nginx's word for it */
+	/* Behind [DONE] it has what it wanted, and need not wait for the end
+	 * of the upstream's transfer; 499 is nginx's word for the others. */
+	log_end(r, r->call.tail != 0 && !r->answer.full ? 200 : 499);
 	relay_free(r);
 }
 

@@ -179,6 +179,17 @@ leaves_at_once()
 	    fail "$(tail -n 4 "$DIR/stream.out")"
 }
 
+@test "gone: behind [DONE] the client has not left, it is done" {
+	config_plain
+	nginx_start
+	mock_script m1 tokens=2,silence=done
+	stream_open m1
+	stream_until DONE
+	stream_close
+	logged '.model == "m1"'
+	logged '.status == 200'
+}
+
 # -- A client that does not read ----------------------------------------------
 
 worker_pid()
