@@ -446,6 +446,8 @@ client(unsigned which)
 		relay_gone(relay);
 		relay = NULL;
 		over = gone = true;
+	} else if (which == 2) {
+		relay_stop(relay);
 	} else if (which % 2 == 0) {
 		full = true;
 	} else {
