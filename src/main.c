@@ -102,6 +102,25 @@ config_path(char out[PATH_MAX])
 	return "/etc/relevo/relevo.conf";
 }
 
+static bool
+asked_by_cgi(void)
+{
+	return getenv("GATEWAY_INTERFACE") != NULL ||
+	    getenv("REQUEST_METHOD") != NULL;
+}
+
+/* A CGI gets a query without "=" as its arguments (RFC 3875 4.4; Apache does
+ * so): they are words of anybody, `?state+reset` among them. With any other
+ * query they can only be a wrapper's, which may name the configuration. */
+static bool
+arguments_foreign(void)
+{
+	const char *query = getenv("QUERY_STRING");
+
+	return asked_by_cgi() && query != NULL && *query != '\0' &&
+	    strchr(query, '=') == NULL;
+}
+
 /* Take --config FILE (or --config=FILE) out of argv, wherever it stands. */
 static const char *
 config_option(int *argc, char **argv)
@@ -192,10 +211,13 @@ int
 main(int argc, char **argv)
 {
 	char beside[PATH_MAX];
-	const char *file = config_option(&argc, argv);
 	struct upgrade_estate old;
+	const char *file;
 	int fd;
 
+	if (argc > 1 && arguments_foreign())
+		argv[argc = 1] = NULL;
+	file = config_option(&argc, argv);
 	upgrade_inherited(&old);
 	standard_files();
 	harden();
@@ -212,8 +234,7 @@ main(int argc, char **argv)
 	fd = old.fd >= 0 ? old.fd : supervise_inherited();
 	if (fd >= 0)
 		return serve(fd, file, NULL, &old);
-	if (getenv("GATEWAY_INTERFACE") != NULL ||
-	    getenv("REQUEST_METHOD") != NULL)
+	if (asked_by_cgi())
 		return cgi(file);
 	return cmd_run(file, argc, argv);
 }

@@ -115,6 +115,34 @@ post()
 	        (.usage[0].localStats.dayStart | test("T00:00:00Z$"))'
 }
 
+# RFC 3875 4.4: a query without "=" comes as arguments. cli_of_cgi QUERY
+# ARGUMENTS...: what a server makes of it.
+cli_of_cgi()
+{
+	local query=$1
+
+	shift
+	env -i RELEVO_CONFIG="$DIR/relevo.conf" GATEWAY_INTERFACE=CGI/1.1 \
+	    ASAN_OPTIONS="${ASAN_OPTIONS:-}" REQUEST_METHOD=GET \
+	    REQUEST_URI="/health?$query" QUERY_STRING="$query" \
+	    "$RELEVO" "$@" </dev/null >"$DIR/out"
+	sed '1,/^\r$/d' "$DIR/out"
+}
+
+@test "cgi: the words of a query are no command line" {
+	post >/dev/null
+	cli_of_cgi state+reset state reset | jq -e '.status == "ok"'
+	cli_of_cgi --config+none --config "$DIR/none" | jq -e '.ready'
+	cli_of_cgi "serve+--socket+$DIR/theirs" serve --socket \
+	    "$DIR/theirs" | jq -e '.status == "ok"'
+	[[ ! -e $DIR/theirs ]]
+	"$RELEVO" --config "$DIR/relevo.conf" usage --json |
+	    jq -e '.totals.requests == 1'
+	# With an "=" a server passes none: these are a wrapper's.
+	mv "$DIR/relevo.conf" "$DIR/other.conf"
+	cli_of_cgi a=b --config "$DIR/other.conf" | jq -e '.ready'
+}
+
 @test "cgi: SIGTERM ends the call to the provider, and is no failure" {
 	mock_script m1 silence=100
 	jq -c '.stream = true' <<<"$(chat_body m1)" >"$DIR/q"

@@ -34,6 +34,10 @@ routes()
 	http_status 200
 	req HEAD "$BASE/health" -I
 	http_status 200
+	# A query without "=" is a CGI's argument (RFC 3875 4.4), not a command.
+	req GET "$BASE/health?version"
+	http_status 200
+	json '.status == "ok"'
 }
 
 # Apache keeps Authorization from a CGI unless told.
