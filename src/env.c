@@ -155,10 +155,10 @@ env_path(const char *path, struct buf *errors)
 		if (errno == ENOENT)
 			rc = 0;
 		else
-			buf_printf(errors, "%s:0: %s\n", path,
+			buf_printf(errors, "%s: %s\n", path,
 			    file_why(errno));
 	} else if ((why = file_exposed(&owner)) != NULL) {
-		buf_printf(errors, "%s:0: it holds keys and %s: chmod 600 "
+		buf_printf(errors, "%s: it holds keys and %s: chmod 600 "
 		    "%s\n", path, why, path);
 	} else {
 		rc = env_text(path, buf_str(&text), text.len, errors);
@@ -176,7 +176,7 @@ read_file(const char *path, const char *name, struct buf *errors)
 
 	buf_init(&text, ENV_MAX_VALUE + 1);
 	if (file_read(path, ENV_MAX_VALUE, &text, &owner) != 0) {
-		buf_printf(errors, "%s:0: %s\n", path, file_why(errno));
+		buf_printf(errors, "%s: %s\n", path, file_why(errno));
 		goto out;
 	}
 	while (text.len > 0 && (text.data[text.len - 1] == '\n' ||
@@ -185,7 +185,7 @@ read_file(const char *path, const char *name, struct buf *errors)
 	if (setenv(name, buf_str(&text), 0) == 0)
 		rc = 0;
 	else
-		buf_printf(errors, "%s:0: %s\n", path, strerror(errno));
+		buf_printf(errors, "%s: %s\n", path, strerror(errno));
 out:
 	buf_release(&text);
 	return rc;
@@ -213,7 +213,7 @@ env_folder(const char *dir, struct buf *errors)
 	if (d != NULL) {
 		closedir(d);
 	} else if (dir != NULL) {
-		buf_printf(errors, "%s:0: %s\n", dir, strerror(errno));
+		buf_printf(errors, "%s: %s\n", dir, strerror(errno));
 		rc = -1;
 	}
 	return rc;

@@ -48,7 +48,14 @@ file_read(const char *path, size_t max, struct buf *out,
 const char *
 file_why(int error)
 {
-	return error == EINVAL ? "not a text file" : strerror(error);
+	switch (error) {
+	case EINVAL:
+		return "no plain text in UTF-8";
+	case EACCES:
+		return "Permission denied: run this as a user who may read it, "
+		    "such as the one that serves";
+	}
+	return strerror(error);
 }
 
 const char *

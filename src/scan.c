@@ -102,7 +102,10 @@ scan_error(struct scan *s, const char *file, int line, const char *fmt, ...)
 	for (c = text; *c != '\0'; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
-	buf_printf(s->errors, "%s:%d: %s\n", file, line, text);
+	if (line > 0)
+		buf_printf(s->errors, "%s:%d: %s\n", file, line, text);
+	else
+		buf_printf(s->errors, "%s: %s\n", file, text);
 }
 
 #define complain(c, at, ...) do {					\
