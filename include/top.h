@@ -9,16 +9,17 @@
 #define TOP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 struct config;
 struct ledger;
 struct text_time;
 
-/* `top [-d SECONDS] [-n COUNT] [--once]`: the exit status, or -1 when it is
- * called wrongly. Blocks until it is told to end; ends by the signal that ended
- * it, the terminal as it was before. */
-int	top_run(const struct config *cfg, int argc, char **argv);
+/* The command: a picture each delay ms on a terminal, or count of them as plain
+ * lines (0, and no terminal: one). The exit status. Blocks until it is told to
+ * end; ends by the signal that ended it, the terminal as it was before. */
+int	top_run(const struct config *cfg, int64_t delay, uint64_t count);
 
 /* A picture: lines of at most `width` columns, each ended by a line feed, which
  * is its only control character whatever names and paths hold. rows: for how

@@ -413,7 +413,8 @@ audit_reset(struct slot_table *t, const char *name, struct buf *out)
 		n++;
 	}
 	if (n == 0 && name != NULL) {
-		buf_printf(out, "there is no scope %s\n", name);
+		buf_printf(out, "there is no scope \"%s\": "
+		    "`relevo state dump` names them\n", name);
 		return -1;
 	}
 	return buf_printf(out, "%zu scope%s reset\n", n, n == 1 ? "" : "s");

@@ -45,13 +45,15 @@ harden(void)
 }
 
 /* A closed descriptor 0, 1 or 2 would be given to the next file that is
- * opened, and answers and log lines be written into it: the state, say. */
+ * opened, and answers and log lines be written into it: the state, say. What is
+ * written to a closed 1 fails as it would have, so that a token is not lost in
+ * silence. */
 static void
 standard_files(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
-			(void)open("/dev/null", O_RDWR);
+			(void)open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR);
 }
 
 /* relevo/relevo.conf in a folder above dir, nearest first. On shared hosting
@@ -121,24 +123,37 @@ arguments_foreign(void)
 	    strchr(query, '=') == NULL;
 }
 
-/* Take --config FILE (or --config=FILE) out of argv, wherever it stands. */
-static const char *
-config_option(int *argc, char **argv)
+/* Take --config FILE (or --config=FILE) out of argv, wherever it stands before
+ * a "--". 0, or -1: the FILE is missing. */
+static int
+config_option(int *argc, char **argv, const char **file)
 {
-	const char *file = NULL;
+	const char *value;
 	int n = 1;
 
+	*file = NULL;
 	for (int i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			/* Before the command it has done its work. */
+			for (i += n == 1; i < *argc; i++)
+				argv[n++] = argv[i];
+			break;
+		}
 		if (strncmp(argv[i], "--config=", 9) == 0)
-			file = argv[i] + 9;
-		else if (strcmp(argv[i], "--config") == 0 && i + 1 < *argc)
-			file = argv[++i];
-		else
+			value = argv[i] + 9;
+		else if (strcmp(argv[i], "--config") == 0)
+			value = i + 1 < *argc ? argv[++i] : "";
+		else {
 			argv[n++] = argv[i];
+			continue;
+		}
+		if (*value == '\0')
+			return -1;
+		*file = value;
 	}
 	argv[n] = NULL;
 	*argc = n;
-	return file;
+	return 0;
 }
 
 static int
@@ -172,30 +187,26 @@ cgi(const char *file)
 	return rc;
 }
 
-/* `serve --socket PATH [--mode 0660]` */
 static int
 serve_socket(const char *file, int argc, char **argv,
     const struct upgrade_estate *old)
 {
-	const char *path = NULL, *octal = "0660";
-	unsigned long mode;
+	const char *path, *octal;
+	unsigned long mode = 0660;
 	char *end;
-	int fd, rc, i;
+	int fd, rc;
 
-	for (i = 2; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--socket") == 0)
-			path = argv[i + 1];
-		else if (strcmp(argv[i], "--mode") == 0)
-			octal = argv[i + 1];
-		else
-			break;
-	}
-	mode = strtoul(octal, &end, 8);
-	if (path == NULL || i < argc || *octal < '0' || *octal > '7' ||
-	    *end != '\0' || mode > 0777) {
-		fprintf(stderr, "usage: relevo serve --socket PATH "
-		    "[--mode 0660] [--config FILE]\n");
-		return 2;
+	rc = cmd_serve(argc, argv, &path, &octal);
+	if (rc >= 0)
+		return rc;
+	if (octal != NULL) {
+		mode = strtoul(octal, &end, 8);
+		if (*octal < '0' || *octal > '7' || *end != '\0' ||
+		    mode > 0777) {
+			fprintf(stderr, "relevo: --mode %s: an octal mode is "
+			    "wanted, 0777 at most\n", octal);
+			return 2;
+		}
 	}
 	fd = old->fd >= 0 ? old->fd : supervise_socket(path,
 	    (mode_t)mode);
@@ -217,7 +228,11 @@ main(int argc, char **argv)
 
 	if (argc > 1 && arguments_foreign())
 		argv[argc = 1] = NULL;
-	file = config_option(&argc, argv);
+	if (config_option(&argc, argv, &file) != 0) {
+		fprintf(stderr, "relevo: --config wants a value: "
+		    "--config FILE\n");
+		return 2;
+	}
 	upgrade_inherited(&old);
 	standard_files();
 	harden();

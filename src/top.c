@@ -98,8 +98,10 @@ print(const struct top *t)
 		buf_clear(&out);
 		if (i > 0)
 			buf_puts(&out, "\n");
+		/* By stdio: its caller looks whether it could be said. */
 		if (picture(t->cfg, &size, &out) != 0 ||
-		    write_all(out.data, out.len) != 0)
+		    fwrite(out.data, 1, out.len, stdout) != out.len ||
+		    fflush(stdout) != 0)
 			rc = 1;
 	}
 	buf_release(&out);
@@ -270,36 +272,11 @@ live(struct top *t)
 
 /* ---- the command ---- */
 
-static int
-options(struct top *t, int argc, char **argv)
-{
-	for (int i = 2; i < argc; i++) {
-		const char *v = i + 1 < argc ? argv[i + 1] : "";
-
-		if (strcmp(argv[i], "--once") == 0) {
-			t->count = 1;
-			continue;
-		}
-		if (strcmp(argv[i], "-d") == 0) {
-			if (text_duration(v, strlen(v), 1000, &t->delay) != 0 ||
-			    t->delay < 100 || t->delay > 3600000)
-				return -1;
-		} else if (strcmp(argv[i], "-n") != 0 || text_uint(v,
-		    strlen(v), 1000000, &t->count) != 0 || t->count == 0) {
-			return -1;
-		}
-		i++;
-	}
-	return 0;
-}
-
 int
-top_run(const struct config *cfg, int argc, char **argv)
+top_run(const struct config *cfg, int64_t delay, uint64_t count)
 {
-	struct top t = { .cfg = cfg, .delay = 1000 };
+	struct top t = { .cfg = cfg, .delay = delay, .count = count };
 
-	if (options(&t, argc, argv) != 0)
-		return -1;
 	if (t.count == 0 && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
 		t.count = 1;
 	return t.count > 0 ? print(&t) : live(&t);

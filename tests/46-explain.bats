@@ -132,7 +132,7 @@ explain()
 	json '.answer.model == "p2/m3"'
 	explain nothing
 	assert_failure 1
-	[[ $stderr == *'no model nothing'* ]]
+	[[ $stderr == *'no model or alias "nothing"'* ]]
 	explain --nonsense
 	assert_failure 2
 }

@@ -55,29 +55,139 @@ config_plain()
 	done
 }
 
-@test "cli: no command and an unknown one: help on stderr, status 2" {
+commands()
+{
+	"$RELEVO" help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p' |
+	    grep -vx help
+}
+
+# No configuration is read: there is none, and a broken one.
+@test "cli: each command has --help: its usage, on stdout, status 0" {
+	local command
+
+	CONF=$DIR/none.conf
+	[[ $(commands | wc -l) -ge 13 ]]
+	while read -r command; do
+		for call in "$command --help" "$command -h" "help $command" \
+		    "$command --nonsense --help" "help $command --help"; do
+			cli $call
+			[[ $status == 0 && -z $stderr ]] ||
+			    fail "$call: $stderr"
+			[[ ${lines[0]} == "usage: relevo $command"* ]] ||
+			    fail "$call: $output"
+			[[ $output == *'  -h, --help  '* ]]
+			run ! grep -E '^.{81}' <<<"$output"
+		done
+	done < <(commands)
+	for call in 'state --help' 'help state' 'state -h'; do
+		cli $call
+		[[ $status == 0 && -z $stderr ]]
+		((${#lines[@]} == 4)) || fail "$call: $output"
+		[[ $output == *'state dump'*'state reset [NAME]'* ]]
+	done
+	cli explain --help
+	[[ $output == *'explain [--tokens N] [--json] [MODEL]'*'--tokens N '* ]]
+	[[ ! -e $DIR/state ]]
+}
+
+@test "cli: no command, and what is none: the near one, status 2" {
 	cli
 	[[ $status == 2 && -z $output && $stderr == *usage:* ]]
 	cli dance
 	[[ $status == 2 && -z $output ]]
-	[[ $stderr == *'no command dance'* ]]
+	[[ $stderr == *'no command "dance"'*'relevo help'* &&
+	    $stderr != *meant* ]]
+	cli chek
+	[[ $status == 2 && $stderr == *'no command "chek"; is check meant?'* ]]
+	cli stat
+	[[ $status == 2 && $stderr == *'is state meant?'* ]]
+	cli --conf check
+	[[ $status == 2 && $stderr == *'no option "--conf"; is --config'* ]]
+	cli ''
+	[[ $status == 2 && $stderr == *'no command ""'* ]]
+	cli help dance
+	[[ $status == 2 && -z $output && $stderr == *'"dance"'* ]]
 	cli state
-	[[ $status == 2 ]]
+	[[ $status == 2 && $stderr == *'wants another word'*'state verify'* ]]
 	cli state dance
+	[[ $status == 2 && $stderr == *'state dance'*'relevo state verify'* ]]
+	run --separate-stderr "$RELEVO" check --config
+	[[ $status == 2 && $stderr == *'--config FILE'* ]]
+	run --separate-stderr "$RELEVO" check --config=
+	[[ $status == 2 && $stderr == *'--config FILE'* ]]
+}
+
+# wrong_call EXPECTED ARGUMENTS...: status 2, the reason and the usage, before
+# any configuration is read.
+wrong_call()
+{
+	local want=$1
+
+	shift
+	cli "$@"
+	[[ $status == 2 && -z $output ]] || fail "$*: status $status"
+	[[ ${stderr_lines[0]} == "relevo: $want"* ]] || fail "$*: $stderr"
+	[[ ${stderr_lines[1]} == 'usage: relevo '* ]] || fail "$*: $stderr"
+	[[ $stderr != *"$CONF"* ]] || fail "$*: $stderr"
+}
+
+@test "cli: options and operands that are wrong are told one by one" {
+	CONF=$DIR/none.conf
+	wrong_call 'models has no option --josn; is --json' models --josn
+	wrong_call '--json takes no value' usage --json=yes
+	wrong_call 'check takes no argument, and "foo"' check foo
+	wrong_call 'check takes no argument, and "--print"' check -- --print
+	wrong_call 'state dump takes no argument' state dump all
+	wrong_call 'state reset takes one argument, and "b"' state reset a b
+	wrong_call 'explain takes one argument, and "b"' explain a b
+	wrong_call '--tokens wants a value: --tokens N' explain --tokens
+	wrong_call '--tokens many: a number' explain --tokens many
+	wrong_call '--tokens -1: a number' explain --tokens=-1
+	wrong_call '-d 0: seconds' top -d 0
+	wrong_call '-n 0: a number' top -n 0
+	wrong_call 'top has no option -x' top -x
+	wrong_call 'client new wants a NAME' client new
+	wrong_call 'client new takes one' client new a b
+	wrong_call 'client new has no option -x' client new -x
+	wrong_call '--socket wants a value' serve --socket
+	wrong_call 'serve wants --socket PATH' serve --mode 0660
+	wrong_call 'serve wants --socket PATH' serve
+	wrong_call 'doctor has no option --sock; is --socket' doctor --sock x
+	wrong_call 'nowhere: the url must' doctor nowhere
+	# A name that would break the section it stands in.
+	for name in '' 'a b' 'a{' $'a\nb' 'a"' "$(printf 'a%.0s' {1..65})"; do
+		wrong_call 'the name of a client is' client new "$name"
+	done
+}
+
+@test "cli: options before and behind operands, with = and --" {
+	config_plain
+	cli explain p1/m2 --tokens=100000 --json
+	json '.tokens == 100000 and .alias == "p1/m2"'
+	cli explain --json --tokens 7 -- p1/m2
+	json '.tokens == 7 and .alias == "p1/m2"'
+	run "$RELEVO" --config "$CONF" -- check
+	[[ $status == 0 && $output == *'2 of 3 models'* ]]
+	# Behind "--" even --config is an operand.
+	cli check -- --config "$CONF"
 	[[ $status == 2 ]]
-	cli client new
-	[[ $status == 2 ]]
-	cli serve --socket
-	[[ $status == 2 ]]
+	cli top -n1
+	[[ $status == 0 && $output == relevo* ]]
+	cli explain nobody/x
+	[[ $status == 1 && -z $output && $stderr == *'"nobody/x"'*models* ]]
 }
 
 @test "cli: what stdout does not take is a failure, and told" {
 	config_plain
-	for word in version check 'check --print' models 'state dump' \
-	    'client new bot'; do
+	for word in version check 'check --print' models 'state dump' help \
+	    'check --help' 'top --once' explain 'client new bot'; do
 		run --separate-stderr bash -c '"$@" >/dev/full' - \
 		    "$RELEVO" --config "$CONF" $word
 		[[ $status == 1 && $stderr == 'relevo: stdout: No space'* ]]
+		run --separate-stderr bash -c '"$@" >&-' - \
+		    "$RELEVO" --config "$CONF" $word
+		[[ $status == 1 && $stderr == 'relevo: stdout: '* ]] ||
+		    fail "$word: $status $stderr"
 	done
 }
 
@@ -253,11 +363,54 @@ client c { token = "plain" }' \
 	[[ $status == 0 && $output == *': ok, 1 of 1 model '* ]]
 }
 
-@test "check: a file that is not there, a folder" {
+@test "check: a file that is not there, a folder, empty, no text" {
 	CONF=$DIR/none.conf cli check
-	[[ $status == 2 && $stderr == *none.conf* ]]
+	[[ $status == 2 && $stderr == "$DIR/none.conf: No such"*--config* ]]
 	CONF=$DIR cli check
-	[[ $status == 2 && -n $stderr ]]
+	[[ $status == 2 && $stderr == "$DIR: Is a directory" ]]
+	: >"$DIR/empty.conf"
+	CONF=$DIR/empty.conf cli check
+	[[ $status == 2 && $stderr == "$DIR/empty.conf: access is not set"* ]]
+	printf 'a\0b' >"$DIR/nul.conf"
+	CONF=$DIR/nul.conf cli check
+	[[ $status == 2 && $stderr == "$DIR/nul.conf: no plain text"* ]]
+	mkdir "$DIR/.env"
+	config_plain
+	cli check
+	[[ $status == 2 && $stderr == "$DIR/.env: Is a directory" ]]
+}
+
+@test "check: a file of Windows, a last line without an end" {
+	config_mock p1 m1 | sed 's/"test-key-p1"/${RELEVO_TEST_KEY}/' |
+	    config_write
+	sed -i 's/$/\r/; 1s/^/\xef\xbb\xbf/' "$CONF"
+	printf '\xef\xbb\xbfA=b\r\nRELEVO_TEST_KEY=test-key-file-abcd\r\n' \
+	    >"$DIR/.env"
+	chmod 600 "$DIR/.env"
+	cli check
+	[[ $status == 0 && $output == *'1 of 1 model '* ]]
+	crlf=$(cli models && printf '%s' "$output")
+	printf 'RELEVO_TEST_KEY=test-key-file-abcd' >"$DIR/.env"
+	cli models
+	# The same key: the hash that names it says so.
+	[[ $status == 0 && $output == "$crlf" ]]
+}
+
+@test "check: a file that this user may not read says who may" {
+	local as=()
+
+	config_plain
+	chmod 755 "$DIR"
+	cp "$RELEVO" "$DIR/theirs"
+	chmod 755 "$DIR/theirs"
+	if ((EUID == 0)); then
+		as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+	else
+		chmod 0 "$CONF"
+	fi
+	run --separate-stderr "${as[@]}" "$DIR/theirs" --config "$CONF" models
+	[[ $status == 2 && -z $output ]]
+	[[ $stderr == "$CONF: Permission denied: run this as a user who may"* ]]
 }
 
 @test "check --print: what was understood, which loads again, no secret" {
@@ -328,7 +481,8 @@ client c { token = "plain" }' \
 	ask p1/m1
 	ask p1/m2
 	cli state reset p1/m9
-	[[ $status == 1 && $output == *'no scope p1/m9'* ]]
+	[[ $status == 1 && -z $output ]]
+	[[ $stderr == *'no scope "p1/m9"'*'state dump'* ]]
 	cli state dump
 	name=$(jq -r '.scopes[].name | select(endswith("m2"))' <<<"$output")
 	cli state reset "$name"
@@ -382,7 +536,7 @@ client c { token = "plain" }' \
 	for wrong in '--mode 0888' '--mode rw' '--mode 66o' '--mode 1777' \
 	    '--mode -1' '--mode' '--wide yes'; do
 		cli serve $wrong --socket "$DIR/relevo.sock"
-		[[ $status == 2 && $stderr == usage:* ]]
+		[[ $status == 2 && $stderr == 'relevo: '* ]]
 	done
 	[[ ! -e $DIR/relevo.sock ]]
 }
