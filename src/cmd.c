@@ -174,9 +174,12 @@ version(const char *file, const struct args *a)
 	return 0;
 }
 
-#define OPENS_STATE \
-	"It opens the state file: run it as the user that serves, with the " \
-	"same\nconfiguration and environment.\n"
+#define LOOKS \
+	"It only looks: any user may who can read the configuration and the " \
+	"state.\n"
+#define AS_SERVER \
+	"Run it as the user that serves, with the same configuration and " \
+	"environment.\n"
 
 static const struct command table[] = {
 	{ { "serve", NULL, "serve FastCGI on a private unix socket",
@@ -190,21 +193,21 @@ static const struct command table[] = {
 	  { { "--print", NULL, "what was understood, secrets hidden",
 	    false } } }, check },
 	{ { "models", NULL, "which models can be asked now, and why not",
-	  OPENS_STATE,
+	  LOOKS,
 	  { { "--json", NULL, "what the API answers at /models", false } } },
 	  cmd_models },
-	{ { "usage", NULL, "every window against its limit", OPENS_STATE,
+	{ { "usage", NULL, "every window against its limit", LOOKS,
 	  { { "--json", NULL, "what the API answers at /usage", false } } },
 	  cmd_usage },
 	{ { "explain", "[MODEL]",
 	  "who would answer now, and why not the others",
 	  "MODEL is an alias, provider/model or a model's id (auto). Nothing "
-	  "is asked and\nnothing counted.\n" OPENS_STATE,
+	  "is asked and\nnothing counted.\n" LOOKS,
 	  { { "--tokens", "N", "of the prompt (0)", false },
 	    { "--json", NULL, "what the API answers at /route", false } } },
 	  cmd_explain },
 	{ { "top", NULL, "requests and quotas as they move",
-	  "q ends it. Without a terminal it prints once.\n" OPENS_STATE,
+	  "q ends it. Without a terminal it prints once.\n" LOOKS,
 	  { { "-d", "SECONDS", "between two pictures (1)", false },
 	    { "-n", "COUNT", "so many pictures, as plain lines", false },
 	    { "--once", NULL, "the same as -n 1", false } } }, top },
@@ -217,14 +220,14 @@ static const struct command table[] = {
 	  examine },
 	{ { "state path", NULL, "the name of the state file", NULL,
 	  { { 0 } } }, cmd_state_path },
-	{ { "state dump", NULL, "all that is in it, as JSON", OPENS_STATE,
+	{ { "state dump", NULL, "all that is in it, as JSON", AS_SERVER,
 	  { { 0 } } }, cmd_state_dump },
 	{ { "state verify", NULL, "whether its invariants hold",
-	  "Status 1 if one does not.\n" OPENS_STATE,
+	  "Status 1 if one does not.\n" AS_SERVER,
 	  { { 0 } } }, cmd_state_verify },
 	{ { "state reset", "[NAME]", "forget counts and bars, of one or of all",
 	  "NAME is a scope, as `relevo state dump` has it: provider/groq, "
-	  "client/bot.\n" OPENS_STATE,
+	  "client/bot.\n" AS_SERVER,
 	  { { 0 } } }, cmd_state_reset },
 	{ { "client new", "NAME", "make a token for a client",
 	  "It is shown once, with the section for the configuration, which "

@@ -1,7 +1,10 @@
 #include "cmd_own.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "buf.h"
@@ -13,24 +16,67 @@
 #include "report.h"
 #include "text.h"
 
-/* Config and ledger, as most commands need them. 0, or the exit status. */
+/* A state file is made by who serves, as that user: made by root it would shut
+ * the service out. */
+static bool
+not_there(const struct config *cfg)
+{
+	return access(cfg->state, F_OK) != 0 && errno == ENOENT;
+}
+
+/* Config and what the state file holds, for who only looks: any user who may
+ * read both. 0, or the exit status. */
 static int
-open_all(const char *file, struct config **cfg, struct ledger **l,
+look(const char *file, struct config **cfg, struct ledger **l,
     struct text_time *now)
 {
+	const char *why = NULL;
+
 	*cfg = cmd_config(file);
 	if (*cfg == NULL)
 		return 2;
 	text_clock(now);
-	*l = ledger_open(*cfg, now);
-	if (*l == NULL) {
+	*l = ledger_snapshot(*cfg, now);
+	if (*l == NULL)
+		why = "out of memory";
+	else if (not_there(*cfg))
+		fprintf(stderr, "relevo: nothing was counted yet: there is no "
+		    "%s\n", (*cfg)->state);
+	else
+		why = ledger_health(*l);
+	if (why == NULL)
+		return 0;
+	/* Counts of nothing would look as if nothing were used. */
+	fprintf(stderr, "relevo: %s\n", why);
+	ledger_close(*l);
+	config_free(*cfg);
+	return 1;
+}
+
+/* The same with the ledger that is shared, to be changed or verified. */
+static int
+attach(const char *file, struct config **cfg, struct ledger **l,
+    struct text_time *now)
+{
+	const char *why = NULL;
+
+	*l = NULL;
+	*cfg = cmd_config(file);
+	if (*cfg == NULL)
+		return 2;
+	text_clock(now);
+	if (not_there(*cfg))
+		fprintf(stderr, "relevo: nothing was counted yet: there is no "
+		    "%s\n", (*cfg)->state);
+	else if ((*l = ledger_open(*cfg, now)) == NULL)
 		fprintf(stderr, "relevo: out of memory\n");
-		config_free(*cfg);
-		return 1;
-	}
-	if (ledger_health(*l) != NULL)
-		fprintf(stderr, "relevo: %s\n", ledger_health(*l));
-	return 0;
+	else if ((why = ledger_health(*l)) != NULL)
+		fprintf(stderr, "relevo: %s\n", why);
+	if (*l != NULL && why == NULL)
+		return 0;
+	ledger_close(*l);
+	config_free(*cfg);
+	return 1;
 }
 
 static const char *
@@ -119,7 +165,7 @@ view(const char *file, bool json,
 	struct ledger *l;
 	struct text_time now;
 	struct buf out;
-	int rc = open_all(file, &cfg, &l, &now);
+	int rc = look(file, &cfg, &l, &now);
 
 	if (rc != 0)
 		return rc;
@@ -172,7 +218,7 @@ cmd_explain(const char *file, const struct args *a)
 	    &tokens) != 0)
 		return cmd_wrong(a->row, "--tokens %s: a number is wanted",
 		    number);
-	rc = open_all(file, &cfg, &l, &now);
+	rc = look(file, &cfg, &l, &now);
 	if (rc != 0)
 		return rc;
 	buf_init(&out, CMD_OUT);
@@ -234,14 +280,12 @@ state(const char *file, const struct args *a,
 	struct ledger *l;
 	struct text_time now;
 	struct buf out;
-	int rc = open_all(file, &cfg, &l, &now);
+	int rc = attach(file, &cfg, &l, &now);
 
 	if (rc != 0)
 		return rc;
 	buf_init(&out, CMD_OUT);
-	/* A ledger in memory has nothing to tell of the file. */
-	rc = ledger_health(l) != NULL ||
-	    what(l, &now, a->operand, &out) != 0;
+	rc = what(l, &now, a->operand, &out) != 0;
 	if (out.len > 0 && out.data[out.len - 1] != '\n')
 		(void)buf_puts(&out, "\n");
 	fputs(buf_str(&out), rc == 0 || what == verify ? stdout : stderr);

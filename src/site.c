@@ -15,7 +15,8 @@ sane(int fd, const char *path, struct stat *st, char *why, size_t n)
 	else if (!S_ISREG(st->st_mode))
 		snprintf(why, n, "%s is not a regular file", path);
 	else if (st->st_uid != geteuid())
-		snprintf(why, n, "%s belongs to another user", path);
+		snprintf(why, n, "%s belongs to another user: %u, and this is "
+		    "%u", path, (unsigned)st->st_uid, (unsigned)geteuid());
 	else if (st->st_nlink > 1)
 		snprintf(why, n, "%s has another name (a hard link)", path);
 	else if ((st->st_mode & 077) != 0)

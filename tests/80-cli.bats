@@ -179,6 +179,7 @@ wrong_call()
 
 @test "cli: what stdout does not take is a failure, and told" {
 	config_plain
+	relevo_serve
 	for word in version check 'check --print' models 'state dump' help \
 	    'check --help' 'top --once' explain 'client new bot'; do
 		run --separate-stderr bash -c '"$@" >/dev/full' - \
@@ -457,6 +458,58 @@ client c { token = "plain" }' \
 	jq -S 'del(.now)' <<<"$output" >"$DIR/api"
 	cli usage --json
 	jq -S 'del(.now)' <<<"$output" | diff "$DIR/api" -
+}
+
+@test "state: commands make none, and do not tell of one they cannot read" {
+	config_plain
+	for word in models usage 'explain m1' 'top --once'; do
+		cli $word
+		[[ $output == *m1* || $word == usage ]] || fail "$output"
+		[[ $stderr == *"there is no $DIR/state"* || $word == top* ]] ||
+		    fail "$word: $stderr"
+	done
+	for word in dump verify reset; do
+		cli state $word
+		[[ $status == 1 && -z $output ]]
+		[[ $stderr == *"there is no $DIR/state" ]]
+	done
+	[[ ! -e $DIR/state ]]
+	echo nonsense >"$DIR/state"
+	for word in models usage explain; do
+		cli $word
+		[[ $status == 1 && -z $output && $stderr == *"$DIR/state"* ]]
+	done
+	[[ $(<"$DIR/state") == nonsense ]]
+}
+
+# A sysadmin's `sudo relevo usage`.
+@test "state: root sees that of the service's user, and leaves it his" {
+	local as=() user=$EUID
+
+	if ((EUID == 0)); then
+		user=$(id -u nobody)
+		as=(setpriv "--reuid=$user" --regid=nogroup --clear-groups)
+		chown "$user" "$DIR"
+	fi
+	config_plain
+	chmod 755 "$DIR"
+	cp "$RELEVO" "$DIR/theirs"
+	chmod 755 "$DIR/theirs"
+	[[ $user == "$EUID" ]] || chown "$user" "$CONF"
+	chat_body m2 >"$DIR/q"
+	env -i RELEVO_CONFIG="$CONF" GATEWAY_INTERFACE=CGI/1.1 \
+	    ASAN_OPTIONS="${ASAN_OPTIONS:-}" REQUEST_METHOD=POST \
+	    REQUEST_URI=/v1/chat/completions CONTENT_TYPE=application/json \
+	    "${as[@]}" "$DIR/theirs" <"$DIR/q" >"$DIR/out" 2>>"$DIR/relevo.err"
+	grep -q '^Status: 200' "$DIR/out"
+	cli usage
+	[[ $status == 0 && -z $stderr ]]
+	grep -qE '^p1/m2 +rpm +1 +0 +7 +6 ' <<<"$output" || fail "$output"
+	run stat -c %u "$DIR"/state*
+	[[ $(sort -u <<<"$output") == "$user" ]]
+	[[ $user == "$EUID" ]] && return
+	cli state verify
+	[[ $status == 1 && $stderr == *"another user: $user, and this is 0" ]]
 }
 
 @test "state: path, verify, dump while it is in use" {

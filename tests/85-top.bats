@@ -41,6 +41,14 @@ config_plain()
 	} | config_write "${1:-}"
 }
 
+# What makes the state file, for a shell: one who serves.
+state_made()
+{
+	echo "env -i RELEVO_CONFIG=$CONF GATEWAY_INTERFACE=CGI/1.1" \
+	    "ASAN_OPTIONS=${ASAN_OPTIONS:-} REQUEST_METHOD=GET" \
+	    "REQUEST_URI=/usage $RELEVO </dev/null >/dev/null 2>&1"
+}
+
 # -- One picture --------------------------------------------------------------
 
 @test "top --once: exact lines of what was used" {
@@ -115,7 +123,7 @@ config_plain()
 	[[ ${lines[1]} == "state: $DIR/state: No such file or directory" ]]
 	grep -qF '  rpm [........] 0/7 ' <<<"$output"
 	[[ ! -e $DIR/state ]]
-	"$RELEVO" --config "$CONF" usage >/dev/null
+	sh -c "$(state_made)"
 	# The layout's number stands behind the magic and two words.
 	printf 'x' | dd of="$DIR/state" bs=1 seek=16 conv=notrunc 2>/dev/null
 	top --once
@@ -185,12 +193,12 @@ config_plain()
 
 @test "top: the file is replaced, removed and comes again while it looks" {
 	config_plain
-	"$RELEVO" --config "$CONF" usage >/dev/null
+	sh -c "$(state_made)"
 	mapfile -t live < <(live -d 0.1)
 	pty 24x100 "expect:$DIR/state"$'\r' "run:rm $DIR/state" \
 	    'expect:No such file' "run:cp $CONF $DIR/state" \
 	    'expect:not a state file' "run:rm $DIR/state;
-	    $RELEVO --config $CONF usage >/dev/null" \
+	    $(state_made)" \
 	    "expect:$DIR/state"$'\r' send:q "${live[@]}"
 	[[ $status == 0 && $output == 'exit 0' ]] || fail "$output"
 }
