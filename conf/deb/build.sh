@@ -32,6 +32,10 @@ mkdir ../lib
 mv lib/systemd ../lib/
 mv share/zsh/site-functions share/zsh/vendor-completions
 mv share/relevo/conf/relevo.conf ../etc/relevo/
+# So that commands see the service's counts without its environment.
+sed -i 's|{RELEVO_STATE:-state}.*|{RELEVO_STATE:-/var/lib/relevo/state}|' \
+    ../etc/relevo/relevo.conf
+grep -q /var/lib/relevo/state ../etc/relevo/relevo.conf
 rm -f share/relevo/htdocs/vendor/.stamp share/relevo/htdocs/vendor/LICENSE.*
 gzip -9n share/man/man*/*
 cd ../../../..

@@ -26,7 +26,7 @@ owner() { stat -c '%U:%G %a' "$1"; }
 package() { dpkg --force-unsafe-io "$@" 2>&1; }
 # The index of manual pages takes ten seconds.
 rm -f /var/lib/man-db/auto-update
-as="runuser -u relevo -- env RELEVO_STATE=/var/lib/relevo/state relevo"
+as="runuser -u relevo -- relevo"
 
 # ---- installed
 out=$(package -i "$dir/relevo.deb")
@@ -53,9 +53,12 @@ $as check
 out=$(echo '{"model":"m1","messages":[{"role":"user","content":"hi"}]}' |
     GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
     REQUEST_URI=/v1/chat/completions CONTENT_TYPE=application/json \
-    HTTP_AUTHORIZATION="Bearer $token" RELEVO_STATE=/var/lib/relevo/state \
-    runuser -u relevo -- /usr/lib/relevo/relevo.cgi)
+    HTTP_AUTHORIZATION="Bearer $token" runuser -u relevo -- \
+    /usr/lib/relevo/relevo.cgi)
 case $out in *'w1 w2 w3 w4 w5 '*) ;; *) die "no answer: $out" ;; esac
+# By root and without the service's environment: the same counts.
+relevo usage --json | grep -q '"requestsToday":1,' || die 'usage saw nothing'
+is "root's look" "$(owner /var/lib/relevo/state)" 'relevo:relevo 600'
 install -d -o relevo /run/relevo
 $as serve --socket /run/relevo/relevo.sock 2>"$dir/serve" &
 n=0
