@@ -8,7 +8,8 @@ function url(route) {
 
 /* A failure as the user hears it. code is the gateway's fixed word, or one of
  * ours: "network" (nobody answered), "cut" (the answer ended before its end),
- * "http" (an error without the gateway's error object: some server between). */
+ * "http" (an error without the gateway's error object: some server between),
+ * "foreign" (no error, but nothing of the gateway's either: a page, say). */
 export class Failure extends Error {
 	constructor(code, message = "", more = {}) {
 		super(message);
@@ -21,6 +22,13 @@ export class Failure extends Error {
 		this.attempts = [];
 		Object.assign(this, more);
 	}
+}
+
+/* Whether a server answered that knows nothing of the gateway's routes. One
+ * that only does not reach the gateway says 502 or 503. */
+export function isForeign(e) {
+	return e.code === "foreign" ||
+	    (e.code === "http" && e.status >= 400 && e.status < 500);
 }
 
 /* Whether the user has to be asked for an access token. */
@@ -293,8 +301,11 @@ export async function* readChat(response) {
 			yield* stepsOf(body);
 		} else if (/^text\/plain\b/i.test(type)) {
 			yield* readText(response);
-		} else {
+		} else if (/^text\/event-stream\b/i.test(type)) {
 			yield* readEvents(response);
+		} else {
+			throw new Failure("foreign", type,
+			    { status: response.status });
 		}
 	} catch (e) {
 		if (isAbort(e))
@@ -359,7 +370,10 @@ async function objectOf(response) {
 	const body = parseJson(await response.text().catch(() => ""));
 
 	if (body === null || typeof body !== "object")
-		throw new Failure("http", response.statusText,
+		throw response.ok ? new Failure("foreign",
+		    response.headers.get("content-type") ?? "",
+		    { status: response.status }) :
+		    new Failure("http", response.statusText,
 		    { status: response.status });
 	return body;
 }

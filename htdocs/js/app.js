@@ -54,27 +54,35 @@ async function loadHealth() {
 		const h = await api.health(store.get("token"));
 
 		notes.set("unreachable", false);
+		notes.set("unmounted", false);
 		notes.set("demo", h.demo === true);
 		notes.set("notready", h.ready === false);
 		notes.set("degraded", h.status === "degraded",
 		    String(h.state ?? ""));
-	} catch {
-		notes.set("unreachable", true);
+	} catch (e) {
+		notes.set("unmounted", api.isForeign(e));
+		notes.set("unreachable", !api.isForeign(e));
 	}
 }
 
 async function loadModels() {
+	const token = store.get("token");
+	/* Which of the two it is, or neither. */
+	const wanted = (kind) => {
+		for (const k of ["token", "refused"])
+			notes.set(k, k === kind, "", () => openSettings(true));
+	};
+
 	askedAt = performance.now();
 	try {
-		const list = await api.models(store.get("token"));
+		const list = await api.models(token);
 
-		notes.set("token", false);
+		wanted("");
 		picker.fill(list, store.get("model") || "auto");
 		board.known();
 	} catch (e) {
 		picker.fill(picker.known, store.get("model") || "auto");
-		notes.set("token", api.needsToken(e), "",
-		    () => openSettings(true));
+		wanted(!api.needsToken(e) ? "" : token ? "refused" : "token");
 	}
 }
 
@@ -99,7 +107,7 @@ const chat = new Chat({
 		stuck: (now) => { $("latest").hidden = now; },
 		over(failure) {
 			composer.focus();
-			if (failure?.code === "network")
+			if (failure?.code === "network" || notes.away())
 				loadHealth();
 			loadModels();
 		},

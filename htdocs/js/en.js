@@ -235,12 +235,17 @@ export const en = {
 	    "and restart relevo.",
 	"note.close": "Close this notice",
 	"note.token": "This gateway asks for an access token.",
+	"note.refused": "The gateway does not take this access token: it " +
+	    "may be mistyped or have expired.",
 	"note.token.enter": "Enter the token",
 	"note.unreachable": "The gateway does not answer. It may be " +
 	    "stopped, or the connection is down.",
+	"note.unmounted": "A web server answers here, but the gateway does " +
+	    "not: its routes are not mounted beside this page.",
 	"error.any": "The gateway reports an error",
 	"error.http": "The server answered {status} without saying why",
 	"error.http.any": "The server's answer makes no sense",
+	"error.foreign": "Something else than the gateway answered",
 	"error.network": "The gateway cannot be reached",
 	"error.cut": "The connection ended in the middle",
 	"error.invalid_json": "The request is not valid JSON",

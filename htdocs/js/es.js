@@ -243,12 +243,17 @@ export const es = {
 	    "relevo.conf y reinicia relevo.",
 	"note.close": "Cerrar este aviso",
 	"note.token": "Esta pasarela pide un token de acceso.",
+	"note.refused": "La pasarela no acepta este token de acceso: puede " +
+	    "estar mal escrito o haber caducado.",
 	"note.token.enter": "Introducir el token",
 	"note.unreachable": "La pasarela no responde. Puede estar " +
 	    "detenida, o no hay conexión.",
+	"note.unmounted": "Aquí contesta un servidor web, pero no la " +
+	    "pasarela: sus rutas no están montadas junto a esta página.",
 	"error.any": "La pasarela informa de un error",
 	"error.http": "El servidor respondió {status} sin decir por qué",
 	"error.http.any": "La respuesta del servidor no se entiende",
+	"error.foreign": "Ha contestado algo que no es la pasarela",
 	"error.network": "No se puede llegar a la pasarela",
 	"error.cut": "La conexión terminó a la mitad",
 	"error.invalid_json": "La petición no es JSON válido",

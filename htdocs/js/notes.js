@@ -1,5 +1,5 @@
 /* notes: what stands above the conversation: the demo, a sick state file, a
- * token that is missing, a gateway that is away. */
+ * token that is missing or wrong, a gateway that is away or not mounted. */
 
 import { el, icon } from "./dom.js";
 import { say } from "./i18n.js";
@@ -15,6 +15,14 @@ function keyLinks() {
 	return el("p", { class: "row" }, ...KEYS.map(([name, href]) =>
 	    el("a", { href, target: "_blank", rel: "noopener noreferrer" },
 		name)));
+}
+
+function askToken(key, act) {
+	return { look: "warn", parts: [
+		say(el("p", { class: "strong" }), key),
+		el("p", { class: "row" }, say(el("button", { type: "button",
+		    class: "button", onclick: act }), "note.token.enter")),
+	] };
 }
 
 const kinds = {
@@ -33,11 +41,11 @@ const kinds = {
 	unreachable: () => ({ look: "warn", parts: [
 		say(el("p", { class: "strong" }), "note.unreachable"),
 	] }),
-	token: (unused, act) => ({ look: "warn", parts: [
-		say(el("p", { class: "strong" }), "note.token"),
-		el("p", { class: "row" }, say(el("button", { type: "button",
-		    class: "button", onclick: act }), "note.token.enter")),
+	unmounted: () => ({ look: "warn", parts: [
+		say(el("p", { class: "strong" }), "note.unmounted"),
 	] }),
+	token: (unused, act) => askToken("note.token", act),
+	refused: (unused, act) => askToken("note.refused", act),
 };
 
 export class Notes {
@@ -45,6 +53,12 @@ export class Notes {
 		this.root = root;
 		this.shown = new Map();		/* kind -> node */
 		this.closed = new Set();
+	}
+
+	/* Whether it is said that there is no gateway. */
+	away() {
+		return this.shown.has("unreachable") ||
+		    this.shown.has("unmounted");
 	}
 
 	/* Show (on) or take away the note of a kind. One that was closed stays

@@ -240,6 +240,34 @@ test('a gateway that went away: the last figures stay', async () => {
 	await done(page);
 });
 
+test('no gateway: stopped, or not mounted; and there it is again', async () => {
+	const page = await open(server, { allow: [/Failed to load|404/],
+		load: false, model: 'groq/llama' });
+	const notes = page.locator('#notes');
+
+	for (const path of ['health', 'models'])
+		await page.route(`${server.url}/${path}`, (r) => r.abort());
+	await page.goto(server.url);
+	await notes.getByText('The gateway does not answer').waitFor();
+	/* An answer says that it is back. */
+	await page.unrouteAll();
+	await ask(page, 'hello');
+	await notes.locator('.note').waitFor({ state: 'detached' });
+	/* As a web server that has the page and no more. */
+	for (const path of ['health', 'models', 'chat'])
+		await page.route(`${server.url}/${path}`, (r) => r.fulfill({
+			status: path === 'chat' ? 200 : 404,
+			contentType: 'text/html', body: '<h1>It works!</h1>' }));
+	await page.reload();
+	await notes.getByText('its routes are not mounted').waitFor();
+	assert.equal(await notes.locator('.note').count(), 1);
+	await ask(page, 'hello');
+	await answer(page).getByText('Something else than the gateway answered')
+		.waitFor();
+	assert.match(await answer(page).innerText(), /200 foreign/);
+	await done(page);
+});
+
 test('a token is asked for, kept here only, and sent', async () => {
 	const guarded = await serve('token');
 	const page = await open(guarded, { allow: [/401/] });
@@ -255,6 +283,9 @@ test('a token is asked for, kept here only, and sent', async () => {
 		{ name: 'Enter the token' }).click();
 	await page.fill('[name=token]', 'wrong');
 	await page.keyboard.press('Enter');
+	await page.locator('#notes').getByText('does not take this access token')
+		.waitFor();
+	assert.equal(await page.locator('#notes .note').count(), 1);
 	await ask(page, 'x');
 	await answer(page).getByText('The access token is missing or wrong')
 		.waitFor();
@@ -267,6 +298,7 @@ test('a token is asked for, kept here only, and sent', async () => {
 	await answer(page).getByRole('button', { name: 'Try again' }).click();
 	await prose(page).getByText('w1').waitFor();
 	await over(page);
+	await page.locator('#notes .note').waitFor({ state: 'detached' });
 	assert.ok(heads.some(([path]) => path === '/chat'));
 	for (const [path, head] of heads)
 		assert.equal(head, `Bearer ${guarded.token}`, path);

@@ -18,7 +18,8 @@ after(() => rm(copy, { recursive: true }));
 
 const load = (name) => import(pathToFileURL(join(copy, name)));
 
-const { Failure, SseParser, curl, parseAttempts, parseRetry, readChat } =
+const { Failure, SseParser, curl, isForeign, parseAttempts, parseRetry,
+    readChat } =
     await load("api.js");
 const { Fences, inline } = await load("fences.js");
 const { messagesOf, titleOf } = await load("talk.js");
@@ -177,6 +178,24 @@ test("no [DONE] is a cut, even after finish_reason", async () => {
 		assert.equal(failure.code, "cut");
 		assert.equal(failure.requestId, "r1");
 	}
+});
+
+test("a page in place of the answer is not the gateway's", async () => {
+	for (const type of ["text/html; charset=utf-8", "text/event-streams",
+	    "application/octet-stream"]) {
+		const { steps, failure } = await read(answer(
+		    "<h1>It works!</h1>", { type }));
+
+		assert.deepEqual(steps, []);
+		assert.equal(failure.code, "foreign");
+		assert.equal(failure.message, type);
+		assert.ok(isForeign(failure));
+	}
+	for (const [code, status, is] of [["http", 404, true],
+	    ["http", 405, true], ["http", 502, false], ["network", 0, false],
+	    ["model_not_found", 404, false], ["cut", 200, false]])
+		assert.equal(isForeign(new Failure(code, "", { status })), is,
+		    code + status);
 });
 
 test("a connection that breaks is a cut", async () => {
