@@ -195,6 +195,11 @@ install: all
 	    >$(D)/lib/systemd/system/relevo.service
 	install -m 644 conf/systemd/relevo.sysusers \
 	    $(D)/lib/sysusers.d/relevo.conf
+	@# Whatever umask it was cloned and is installed with.
+	chmod -R u=rwX,go=rX $(D)/share/relevo
+	chmod 644 $(D)/share/man/man1/relevo.1 \
+	    $(D)/share/man/man5/relevo.conf.5 \
+	    $(D)/lib/systemd/system/relevo.service
 
 help:
 	@echo 'make            build build/relevo, cgi-bin/relevo.fcgi, cgi-bin/relevo.cgi'

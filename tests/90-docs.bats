@@ -410,8 +410,12 @@ block()
 	mkdir "$DIR/b"
 	cp "$RELEVO" "$DIR/b/relevo"
 	# -o all: what is installed is the program under test.
-	make -s -C "$ROOT" -o all BUILD="$DIR/b" DESTDIR="$DIR/stage" \
-	    PREFIX=/opt/relevo install
+	(umask 077 && make -s -C "$ROOT" -o all BUILD="$DIR/b" \
+	    DESTDIR="$DIR/stage" PREFIX=/opt/relevo install)
+	# A web server and every user are to read it.
+	run find "$at" ! -type l \( -type f ! -perm -044 -o \
+	    -type d ! -perm -055 \)
+	[[ -z $output ]] || fail "for root only: $output"
 	for file in bin/relevo lib/relevo/relevo.fcgi lib/relevo/relevo.cgi \
 	    share/man/man1/relevo.1 share/man/man5/relevo.conf.5 \
 	    share/bash-completion/completions/relevo \
