@@ -367,7 +367,7 @@ find(const struct config *cfg, struct call *c, const char **allow,
 		fault_set(f, FAULT_UNKNOWN_URL, NULL, "there is nothing at "
 		    "this path; try POST /chat, GET /models, GET /usage, "
 		    "GET /health, GET /route?model=auto or POST "
-		    "/v1/chat/completions");
+		    "/v1/chat/completions (an SDK's base URL ends in /v1)");
 	return NULL;
 }
 

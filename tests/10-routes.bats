@@ -276,6 +276,11 @@ tags_config()
 	refused 404 unknown_url
 	req GET /chat/now
 	refused 404 unknown_url
+	# An SDK whose base URL lacks its /v1.
+	req POST /chat/completions -H 'Content-Type: application/json' \
+	    -d "$(chat_body m1)"
+	refused 404 unknown_url
+	json '.error.message | test("base URL ends in /v1")'
 	req GET /chat
 	refused 405 method_not_allowed
 	[[ $(header allow) == 'POST, OPTIONS' ]]
