@@ -85,7 +85,7 @@ client server.c server_client_options'
 
 commands()
 {
-	"$RELEVO" help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
+	"$RELEVO" help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' | uniq
 }
 
 @test "docs: every command stands in relevo(1) and in both completions" {
@@ -107,17 +107,34 @@ commands()
 	    "$CONF/completion/_relevo")
 }
 
-@test "docs: every option of a command stands in relevo(1)" {
-	local word
+# The options that `relevo COMMAND --help` lists, with what they take.
+taken()
+{
+	"$RELEVO" $1 --help | sed -nE \
+	    's/^  (--?[a-z]+)( ([A-Z]+))?  .*/\1 \3/p' | grep -v -- --config
+}
 
-	for word in $("$RELEVO" help | grep -oE -- '--[a-z]+' | sort -u); do
-		grep -q -- "Fl -${word#--}" "$MAN/relevo.1" ||
-		    fail "relevo.1 lacks $word"
-		grep -q -- "$word" "$CONF/completion/relevo.bash" ||
-		    fail "relevo.bash lacks $word"
-		grep -q -- "$word" "$CONF/completion/_relevo" ||
-		    fail "_relevo lacks $word"
-	done
+@test "docs: every command's options stand in relevo(1) and in completions" {
+	local command option value n=0 of
+
+	while read -r command; do
+		tr -s '\n' ' ' <"$MAN/relevo.1" | grep -qE -- \
+		    "\.It Cm $command( |\$)" || fail "relevo.1 lacks $command"
+		while read -r option value; do
+			n=$((n + 1))
+			of="Fl ${option#-}${value:+ Ar ${value,,}}"
+			grep -E "^\.It Cm $command" "$MAN/relevo.1" |
+			    grep -qE -- "$of( |\$)" ||
+			    fail "relevo.1 lacks $command $option $value"
+			comp relevo $command "$option" |
+			    grep -qxF -- "$option" ||
+			    fail "relevo.bash lacks $command $option"
+			grep -qF -- "$option[" "$CONF/completion/_relevo" ||
+			    fail "_relevo lacks $option"
+		done < <(taken "$command")
+	done < <("$RELEVO" help | sed -nE \
+	    's/^  ([a-z]+( [a-z]+)?)  .*/\1/p' | grep -vx help)
+	((n >= 11)) || fail "only $n options"
 }
 
 # comp WORDS...: what bash would offer for the last of them.
@@ -141,7 +158,11 @@ comp()
 	[[ $output == p1/m1 ]]
 	[[ ! -e $DIR/state ]]
 	run comp relevo serve --
-	[[ $output == $'--socket\n--mode' ]]
+	[[ $output == $'--socket\n--mode\n--help' ]]
+	run comp relevo help state d
+	[[ $output == dump ]]
+	run comp relevo client --
+	[[ $output == --help ]]
 	run comp relevo --config "$DIR/relevo.c"
 	[[ $output == "$DIR/relevo.conf" ]]
 }

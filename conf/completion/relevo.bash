@@ -37,24 +37,31 @@ _relevo()
 	local words=''
 	case $command in
 	'')	words='serve check models usage explain top doctor state client
-		    version help --config' ;;
-	serve)	words='--socket --mode' ;;
-	check)	words='--print' ;;
+		    version help --config --help --version' ;;
+	serve)	words='--socket --mode --help' ;;
+	check)	words='--print --help' ;;
 	models | usage)
-		words='--json' ;;
+		words='--json --help' ;;
 	explain)
-		words='--tokens --json'
+		words='--tokens --json --help'
 		# The names in the configuration; the state is left alone.
 		[[ -n $before ]] || words+=" auto $("${COMP_WORDS[0]}" \
 		    "${config[@]}" check --print 2>/dev/null | sed -nE \
 		    's/^(model|alias) "?([^" ]*)"? .*/\2/p')" ;;
-	top)	words='-d -n --once' ;;
-	doctor)	words=--socket ;;
-	state)
-		case $before in
-		'')	words='dump verify reset path' ;;
+	top)	words='-d -n --once --help' ;;
+	doctor)	words='--socket --help' ;;
+	state)	words=--help
+		[[ -n $before ]] || words+=' dump verify reset path' ;;
+	client)	words=--help
+		[[ -n $before ]] || words+=' new' ;;
+	version)
+		words=--help ;;
+	help)	case $before in
+		'')	words='serve check models usage explain top doctor
+			    state client version' ;;
+		state)	words='dump verify reset path' ;;
+		client)	words=new ;;
 		esac ;;
-	client)	[[ -n $before ]] || words=new ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
