@@ -7,6 +7,7 @@ load helper
 setup()
 {
 	setup_dir
+	same_day
 	mock_start
 }
 

@@ -6,6 +6,7 @@ load helper
 setup()
 {
 	setup_dir
+	same_day
 	mock_start
 	CONF=$DIR/relevo.conf
 }

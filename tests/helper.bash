@@ -50,6 +50,19 @@ until_true()
 	done
 }
 
+# same_day: what is counted by the day is looked at on the day when it was
+# counted. Waits for the end of one that ends soon, for setup.
+same_day()
+{
+	until_true 300 day_lasts 300
+}
+
+# day_lasts SECONDS: UTC's, which the windows of a day and a month go by.
+day_lasts()
+{
+	((86400 - EPOCHSECONDS % 86400 > $1))
+}
+
 # A zombie is not alive: it only waits for bash to collect it.
 alive()
 {
