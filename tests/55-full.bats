@@ -33,15 +33,16 @@ numbers_taken()
 {
 	# shellcheck disable=SC2016
 	spawn numbers perl -e '
+		$SIG{TERM} = sub { exit 0 };
 		open(my $f, "+<", $ARGV[0]) or die;
-		# F_OFD_SETLK, F_WRLCK, SEEK_SET
+		# F_OFD_SETLKW, F_WRLCK, SEEK_SET: waits for a CGI process
+		# whose answer has ended and that has not.
 		my $lock = pack("s! s! x4 q q i x4", 1, 0, (1 << 40) + 16,
 		    512, 0);
-		fcntl($f, 37, $lock) or die $!;
+		fcntl($f, 38, $lock) or die $!;
 		open(my $up, ">", $ARGV[1]);
 		close($up);
-		$SIG{TERM} = sub { exit 0 };
-		sleep while 1;' "$DIR/state" "$DIR/numbers.up"
+		sleep 1 while 1;' "$DIR/state" "$DIR/numbers.up"
 	NUMBERS_PID=$SPAWNED
 	until_true 5 test -e "$DIR/numbers.up"
 }
@@ -123,6 +124,8 @@ all_asked()
 	    <'$DIR/q'"
 	forget "$SPAWNED"
 	until_true 120 all_asked
+	# A lease is taken before its call is made.
+	until_true 60 mock_wait m1 requests "$LEASES"
 	for i in 1 2 3 4 5 6 7 8; do
 		ask m1
 		refused 429 rate_limit_exceeded
