@@ -144,11 +144,16 @@ cgi_alone()
 # nginx_two SERVER [OPTION]: a second server of the upstream.
 nginx_two()
 {
+	local old
+
 	sed -i "s|server unix:$DIR/relevo.sock;|& $1|
 	    s|return 200 \"${DIR##*/}\"|return 200 \"${DIR##*/} two\"|
 	    s|fastcgi_buffering off;|& ${2:-}|" "$DIR/nginx.conf"
+	old=$(pgrep -P "$WEB_PID")
 	kill -HUP "$WEB_PID"
 	until_true 10 two_servers
+	# For 100 ms the old worker takes connections, too.
+	until_true 10 gone "$old"
 }
 
 two_servers()
