@@ -186,6 +186,19 @@ one_worker()
 	[[ $(workers | wc -w) == 1 ]]
 }
 
+# deaf PID: it takes no connections any more. After a reload the old worker
+# does until it has heard of it, beside the new one.
+deaf()
+{
+	local inode
+
+	# __SO_ACCEPTCON
+	inode=$(awk -v path="$DIR/relevo.sock" '$4 == "00010000" &&
+	    $NF == path { print $7 }' /proc/net/unix)
+	! find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null |
+	    grep -q .
+}
+
 has_model()
 {
 	req GET /models
@@ -206,6 +219,7 @@ has_model()
 	} | config_write
 	kill -HUP "$RELEVO_PID"
 	until_true 10 has_model p9/new-one
+	until_true 10 deaf "${old% }"
 	ask new-one
 	http_status 200
 	ask m2
