@@ -35,25 +35,37 @@ holder()
 		$ENV{LISTEN_PID} = $$ if $ENV{LISTEN_FDS};
 		if ($how eq "exec") { exec @cmd or die }
 		my $stop = 0;
-		$SIG{TERM} = sub { $stop = 1; kill "TERM", $main::kid };
+		$SIG{TERM} = sub { $stop = 1 };
 		until ($stop) {
-			defined($main::kid = fork) or die;
-			if (!$main::kid) { exec @cmd or die }
-			open(my $f, ">", "$path.pid"); print $f $main::kid;
+			defined(my $kid = fork) or die;
+			if (!$kid) {
+				$SIG{TERM} = "DEFAULT";
+				exec @cmd or die;
+			}
+			open(my $f, ">", "$path.new"); print $f $kid;
 			close($f);
-			waitpid($main::kid, 0) while kill(0, $main::kid) &&
-			    waitpid($main::kid, POSIX::WNOHANG()) == 0 &&
-			    select(undef, undef, undef, 0.01) == 0;
+			rename("$path.new", "$path.pid");
+			while (waitpid($kid, POSIX::WNOHANG()) == 0) {
+				kill("TERM", $kid) if $stop;
+				select(undef, undef, undef, 0.01);
+			}
 		}' "$how" "$DIR/relevo.sock" "$@"
 }
 
-# answers: a chat through nginx before that socket.
+# web: nginx before that socket, once somebody answers there.
 web()
 {
 	WEB_MODE=
 	WEB_EXTRA=
 	web_start nginx_write nginx -p "$DIR" -e "$DIR/web.err" \
 	    -c "$DIR/nginx.conf"
+	until_true 10 healthy || fail "nobody at the socket:
+$(tail -n 5 "$DIR/relevo.err")"
+}
+
+healthy()
+{
+	[[ $(curl -s -m 5 -o /dev/null -w '%{http_code}' "$URL/health") == 200 ]]
 }
 
 answers()
@@ -87,6 +99,7 @@ answers()
 	holder fork 0 "$RELEVO"
 	web
 	answers
+	until_true 5 test -e "$DIR/relevo.sock.pid"
 	first=$(<"$DIR/relevo.sock.pid")
 	kill -KILL "$first"
 	until_true 10 other_pid "$first"
@@ -154,11 +167,6 @@ told()
 other_pid()
 {
 	[[ $(<"$DIR/relevo.sock.pid") != "$1" ]]
-}
-
-healthy()
-{
-	[[ $(curl -s -m 5 -o /dev/null -w '%{http_code}' "$URL/health") == 200 ]]
 }
 
 # cgi: a chat by hand, with what stands behind as redirections.
