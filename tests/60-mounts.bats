@@ -132,7 +132,8 @@ silent_enough()
 
 silence_ends()
 {
-	mock_ctl GET "wait?model=m4&what=aborted&count=1&ms=20000" >/dev/null
+	mock_ctl GET "wait?model=m4&what=aborted&count=1&ms=60000" -m 70 \
+	    >/dev/null
 	until_true 20 silent_enough
 	mock_gate long 3
 	STREAM=long stream_wait
@@ -251,9 +252,16 @@ mounted()
 	fi
 	[[ -n $BASE ]] || silence_ends
 	errors
-	req GET "$BASE/usage" -H "$BEARER"
-	json '.totals.inFlight == 0 and .totals.requests >= 7'
+	# What the client left is settled by a process of its own.
+	until_true 10 all_settled
 	[[ -z ${UPLOAD:-} ]] || uploaded
+}
+
+all_settled()
+{
+	req GET "$BASE/usage" -H "$BEARER"
+	jq -e '.totals.inFlight == 0 and .totals.requests >= 7' \
+	    <<<"$output" >/dev/null
 }
 
 # What only an upload has: its own file, the program's, and no page any more.
@@ -377,17 +385,23 @@ none_lingers()
 	[[ -z $(lingers) ]]
 }
 
+# The CGI process of the last answer may not have ended yet.
+only_keepers()
+{
+	local pid
+
+	for pid in $(lingers); do
+		[[ $(readlink "/proc/$pid/fd/0") == /dev/null ]] || return 1
+	done
+}
+
 # kept MODULE: a responder stays, for each configuration that was read; it
 # outlives Apache, and goes when its socket does.
 kept()
 {
-	local pid
-
 	LINGER=1m mounted "$1"
+	until_true 10 only_keepers
 	[[ -n $(lingers) ]]
-	for pid in $(lingers); do
-		[[ $(readlink "/proc/$pid/fd/0") == /dev/null ]]
-	done
 	stop web "$WEB_PID"
 	[[ -n $(lingers) ]]
 	rm "${MINE%/*}"/state.cgi-*

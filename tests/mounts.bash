@@ -430,8 +430,10 @@ mount_lighttpd_cgi()
 
 # -- Containers ---------------------------------------------------------------
 
+# A try before this one has left its folder behind.
 container_write()
 {
+	rm -rf "$TMPDIR"/tmp.*
 	export PORT
 	own
 }
@@ -459,7 +461,6 @@ mount_container()
 	# Nobody could get in: it does not start.
 	run -2 timeout 30 sh "$share/conf/container.sh"
 	[[ $output == *'relevo client new'* ]]
-	rm -r "$TMPDIR"/tmp.*
 	RELEVO_CLIENT=$(grep -o 'blake2b:[0-9a-f]*' "$DIR/relevo.conf")
 	export RELEVO_CLIENT
 	web_start container_write "${AS[@]}" sh "$share/conf/container.sh"
