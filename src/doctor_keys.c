@@ -63,6 +63,16 @@ ask(struct doctor *d, struct asked *a)
 
 /* ---- the clock ---- */
 
+/* How far there, a second by the provider's clock, is from the time by ours in
+ * which it was told: a slow answer is not a wrong clock. */
+static int64_t
+skew(int64_t asked, int64_t answered, int64_t there)
+{
+	if (there > answered)
+		return there - answered;
+	return there + 999 < asked ? asked - there - 999 : 0;
+}
+
 static void
 clock_look(struct doctor *d, const struct asked *all, size_t n)
 {
@@ -78,9 +88,8 @@ clock_look(struct doctor *d, const struct asked *all, size_t n)
 		date = probe_header(p, "Date", &len);
 		if (date == NULL || text_date(date, len, &there) != 0)
 			continue;
-		off = now.wall - (now.mono - p->ended) - there;
-		if (off < 0)
-			off = -off;
+		off = skew(now.wall - (now.mono - p->began),
+		    now.wall - (now.mono - p->ended), there);
 		doctor_tell(d, off > SKEW_FAIL ? DOCTOR_FAIL :
 		    off > SKEW_WARN ? DOCTOR_WARN : DOCTOR_OK, "clock",
 		    off > SKEW_WARN ? "keep the time by NTP (chrony, "

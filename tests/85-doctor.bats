@@ -40,7 +40,7 @@ config_one()
 @test "doctor: all is well: one line each, status 0" {
 	config_one 'access = token' 
 	"$RELEVO" client new bot | sed -n '/client bot/,$p' >>"$CONF"
-	mock_script /models "header=Date: $(date -uR | sed 's/,/%2C/; s/+0000/GMT/')"
+	mock_script /models date
 	doctor
 	finds ok config '1 provider is on, 1 of 1 model can'
 	finds ok access 'of 1 clients'
@@ -153,6 +153,13 @@ long_list()
 	sed -i "s|$DIR/state|$DIR/nowhere/state|" "$CONF"
 	doctor
 	[[ $status == 1 ]]
+@test "doctor: a provider that is slow is not a clock that is wrong" {
+	config_one
+	mock_script /models date,first=6500
+	doctor
+	finds ok clock '0 s apart from p1'
+}
+
 	finds FAIL config '0 providers' 'put a key'
 	finds warn access 'open' 'access = token'
 	finds FAIL state nowhere 'make the folder'

@@ -1,6 +1,7 @@
 #include "answer.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "plain.h"
 
@@ -38,6 +39,7 @@ answer_open(struct answer *a, const struct question *q)
 	a->phase = PHASE_START;
 	a->wait = 0;
 	a->sent = 0;
+	a->asked = q->now;
 	a->total = s->reasoning + text;
 	a->rest = s->text;
 	a->plain = q->plain;
@@ -149,6 +151,19 @@ event_choices(struct answer *a, struct blob *o)
 	blob_put(o, a->pre.p + 1, a->pre.n - 1);
 }
 
+/* RFC 9110, 5.6.7; the mock has no locale. */
+static void
+put_date(const struct answer *a, struct blob *o)
+{
+	time_t t = (time_t)a->asked;
+	char date[64];
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) != NULL && strftime(date, sizeof(date),
+	    "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
+		blob_fmt(o, "Date: %s\r\n", date);
+}
+
 static void
 head(struct answer *a, struct blob *o, int64_t status, const char *type,
     int64_t length)
@@ -169,6 +184,8 @@ head(struct answer *a, struct blob *o, int64_t status, const char *type,
 		blob_fill(o, 'h', (size_t)s->bigheader);
 		blob_str(o, "\r\n");
 	}
+	if (s->date)
+		put_date(a, o);
 	if (s->retry_after)
 		blob_fmt(o, "Retry-After: %s\r\n", s->retry_after);
 	if (s->redirect)

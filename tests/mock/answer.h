@@ -32,6 +32,7 @@ struct answer {
 	enum phase phase;
 	int64_t	 wait;		/* microseconds, with NEXT_WAIT */
 	int64_t	 sent, total;	/* units: reasoning, tool or text deltas */
+	long long asked;	/* when the question came, for `date` */
 	const char *rest;	/* of s.text */
 	bool	 stream, chunked, keep, want_usage;
 	const struct blob *plain; /* the body, for what is no chat */

@@ -53,6 +53,7 @@ static const struct key {
 	K("usagenull", FLAG, usagenull),
 	K("usagefinish", FLAG, usagefinish),
 	K("gzip", FLAG, gzip),
+	K("date", FLAG, date),
 	K("close", FLAG, close),
 	K("reset", FLAG, reset),
 	K("stale", FLAG, stale),

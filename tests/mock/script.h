@@ -22,7 +22,7 @@ struct script {
 	int64_t	 pace, first, headdelay, splitgap;	/* microseconds */
 	int64_t	 json, nofinish, nodone, errorfirst, empty, html, comments;
 	int64_t	 crlf, cr, nospace, bom, fields, multiline, nochunk;
-	int64_t	 nousage, usagenull, usagefinish, gzip;
+	int64_t	 nousage, usagenull, usagefinish, gzip, date;
 	int64_t	 close, reset, stale, hangup, role0;
 	const char *text, *body, *retry_after, *redirect, *finish, *gate;
 	const char *gatehead, *message, *type, *code, *errcode, *rkey, *ctype;
