@@ -222,6 +222,8 @@ health_is()
 @test "full disk: no room for a checkpoint: it is said, and mended" {
 	STDERR_ALLOW='state_not_saved'
 	disk 1m
+	# The worker has its state file, too.
+	health_is ok '^ok$'
 	fill
 	answers
 	until_true 20 grep -q '"event":"state_not_saved"' "$DIR/relevo.err"
