@@ -268,7 +268,7 @@ leave(struct run *r, struct conn *c, int mock, long lost)
 	char p[4096];
 	struct answer a = { 0 };
 	int n = snprintf(p, sizeof(p), "GET /_mock/wait?model=%s&what=aborted"
-	    "&count=%ld&ms=2000 HTTP/1.1\r\nHost: mock\r\n\r\n", r->o.model,
+	    "&count=%ld&ms=10000 HTTP/1.1\r\nHost: mock\r\n\r\n", r->o.model,
 	    lost), whole = 0;
 	ssize_t got = send(mock, p, (size_t)n, MSG_NOSIGNAL);
 	int64_t left;
