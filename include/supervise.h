@@ -21,6 +21,11 @@ struct upgrade_estate;
  * this process). -1: none. */
 int	supervise_inherited(void);
 
+/* From now on signals wait for supervise(), which calls this, too. For who
+ * makes the socket: whoever sees it may end us, and finds it gone then. 0, or
+ * -1. */
+int	supervise_signals(void);
+
 /* Make a private unix socket at path with the given mode. A socket file that
  * nobody listens on is replaced; anything else that stands there is not. The
  * descriptor, or -1 with a sentence on stderr. */

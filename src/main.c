@@ -208,8 +208,8 @@ serve_socket(const char *file, int argc, char **argv,
 			return 2;
 		}
 	}
-	fd = old->fd >= 0 ? old->fd : supervise_socket(path,
-	    (mode_t)mode);
+	fd = old->fd >= 0 ? old->fd : supervise_signals() != 0 ? -1 :
+	    supervise_socket(path, (mode_t)mode);
 	if (fd < 0)
 		return EXIT_CONFIG;
 	rc = serve(fd, file, path, old);

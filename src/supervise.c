@@ -87,6 +87,28 @@ supervise_inherited(void)
 	return -1;
 }
 
+/* What supervise() waits for. */
+static void
+signals_of(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGUSR2);
+}
+
+int
+supervise_signals(void)
+{
+	sigset_t set;
+
+	signals_of(&set);
+	return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* Let path be bound: what may stand there is a socket of ours that nobody
  * listens on any more. NULL, or why not. */
 static const char *
@@ -430,18 +452,12 @@ supervise(int fd, struct config *cfg, const char *file, const char *path,
 	s->path = path;
 	upgrade_init(&s->binary);
 	inherit(s, old);
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGUSR2);
+	signals_of(&set);
 	flags = fcntl(fd, F_GETFL);
 	/* lighttpd's bin-path sets this in every child, PHP or not. */
 	if (path == NULL && getenv("PHP_FCGI_CHILDREN") != NULL)
 		s->web = getppid();
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || flags < 0 ||
+	if (supervise_signals() != 0 || flags < 0 ||
 	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || spawn(s) != 0) {
 		log_msg(LOG_ERROR, "supervise", "descriptor %d cannot be "

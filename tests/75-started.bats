@@ -107,6 +107,23 @@ answers()
 	answers
 }
 
+@test "started: told to end when all there is is the socket, it leaves none" {
+	cc -std=gnu11 -D_GNU_SOURCE -shared -fPIC -o "$DIR/inside.so" \
+	    "$ROOT/tests/inside.c" -ldl
+	touch "$DIR/hold"
+	spawn relevo env "LD_PRELOAD=$DIR/inside.so" \
+	    "INSIDE_LISTEN=$DIR/hold" \
+	    "ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
+	    "$RELEVO" --config "$DIR/relevo.conf" serve \
+	    --socket "$DIR/relevo.sock"
+	until_true 10 test -S "$DIR/relevo.sock"
+	kill -TERM "$SPAWNED"
+	rm "$DIR/hold"
+	until_true 10 gone "$SPAWNED"
+	stop relevo "$SPAWNED"
+	[[ ! -e $DIR/relevo.sock ]]
+}
+
 # manager: what systemd does with NOTIFY_SOCKET: a line in $DIR/told for each
 # datagram, its own lines joined by a space.
 manager()

@@ -6,7 +6,9 @@
  * INSIDE_TRY=FOLDER	when a process waits for the first time, which it does
  *	once its sandbox is up, it tries what it must not be able to, and says
  *	of each in FOLDER/own/tried, which it may write: "PID NAME: ok" or the
- *	error's number. */
+ *	error's number.
+ * INSIDE_LISTEN=FILE	listen(2) has done its work, and returns when FILE is
+ *	gone. */
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,15 +28,17 @@ typedef int resolver(const char *, const char *, const struct addrinfo *,
 typedef int waiter(int, struct epoll_event *, int, int);
 
 /* Taken at once: a process that lingers has no environment. */
-static char *names, *folder;
+static char *names, *folder, *listening;
 
 __attribute__((constructor)) static void
 take(void)
 {
 	const char *n = getenv("INSIDE_NAMES"), *f = getenv("INSIDE_TRY");
+	const char *l = getenv("INSIDE_LISTEN");
 
 	names = n != NULL ? strdup(n) : NULL;
 	folder = f != NULL ? strdup(f) : NULL;
+	listening = l != NULL ? strdup(l) : NULL;
 }
 
 /* The address of a name in INSIDE_NAMES; NULL: not there. */
@@ -70,6 +74,17 @@ getaddrinfo(const char *name, const char *service,
 		name = address;
 	}
 	return real(name, service, hints, out);
+}
+
+int
+listen(int fd, int backlog)
+{
+	int (*real)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, "listen");
+	int rc = real(fd, backlog);
+
+	while (listening != NULL && access(listening, F_OK) == 0)
+		usleep(10000);
+	return rc;
 }
 
 static int told = -1;
