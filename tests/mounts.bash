@@ -92,10 +92,13 @@ configure()
 # own: what the server and a relevo that it starts have to reach.
 own()
 {
+	local but=()
+
 	((EUID == 0)) || return 0
-	chown -R www-data:www-data "$DIR"
-	# A relevo of ours takes no state that is another user's.
-	[[ $HOW != own ]] || chown root:root "$DIR"/state*
+	# A relevo of ours takes no state that is another user's, not even for
+	# a moment; and it may be about to make it.
+	[[ $HOW != own ]] || but=(! -name 'state*')
+	find "$DIR" "${but[@]}" -exec chown -h www-data:www-data {} +
 }
 
 # serve: the responder, and a socket that www-data may connect to, as a common
