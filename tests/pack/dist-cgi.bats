@@ -173,12 +173,15 @@ tls_upload()
 	tls_upload provider.test "$DIR/ca"
 	sed -i 's|^\(provider p1 {\)|\1 http2 = yes|' \
 	    "$HOME_DIR/relevo/relevo.conf"
-	cgi_chat
+	export -f cgi_chat chat_body
+	export SITE
+	# By nobody: a name server may take longer than the time to connect.
+	: >"$DIR/none"
+	output=$(unshare -m bash -c 'mount --bind "$DIR/none" /etc/resolv.conf &&
+	    cgi_chat && echo "$output"')
 	json '.error.code == "upstream_refused"'
 	"$SITE/relevo.cgi" state reset
 	echo '127.0.0.1 provider.test' >"$DIR/hosts"
-	export -f cgi_chat chat_body
-	export SITE
 	output=$(unshare -m bash -c 'mount --bind "$DIR/hosts" /etc/hosts &&
 	    cgi_chat && echo "$output"')
 	json '.choices[0].message.content == "w1 w2 w3 w4 w5 "'
