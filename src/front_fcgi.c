@@ -225,13 +225,18 @@ static void
 on_deadline(struct loop_timer *t)
 {
 	struct conn *c = LOOP_OWNER(t, struct conn, timer);
+	char first;
 
 	if (c->cut) {
 		conn_cut(c);
 		return;
 	}
 	if (c->state == IDLE && c->f->draining && c->walk.at == 0) {
-		front_fcgi_close(c);
+		/* If it was we who stood still, the next request is here. */
+		if (recv(c->io.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+			front_fcgi_readable(c);
+		else
+			front_fcgi_close(c);
 		return;
 	}
 	log_msg(LOG_INFO, c->state == IDLE ? "body_timeout" : "client_stalled",

@@ -39,11 +39,60 @@ behind_a_gap_nothing_follows(void **state)
 	loop_free(f.loop);
 }
 
+static void
+drained(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* A worker that finishes has one connection; it stood still until that was to
+ * be closed, and meanwhile n bytes of the next request have come, or none. True
+ * when it was closed. */
+static bool
+closed_after(size_t n)
+{
+	static const char begin[8] = { 1, 1, 0, 1, 0, 8, 0, 0 };
+	struct config cfg = { .body_ms = 1000, .max_body = 1000 };
+	struct front f = { .loop = loop_new(), .cfg = &cfg,
+	    .peek = malloc(FRONT_PEEK) };
+	bool done = false, closed;
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	conn_new(&f, fd[0]);
+	f.listen.fd = -1;
+	front_fcgi_drain(&f, drained, &done);
+	assert_non_null(f.conns);
+	assert_int_equal(send(fd[1], begin, n, 0), n);
+	loop_timer_cancel(f.loop, &f.conns->timer);
+	on_deadline(&f.conns->timer);
+	closed = f.conns == NULL;
+	assert_true(done == closed);
+	if (!closed) {
+		/* What is not whole yet has a deadline of its own. */
+		assert_true(f.conns->timer.place != 0);
+		front_fcgi_close(f.conns);
+	}
+	close(fd[1]);
+	free(f.peek);
+	loop_free(f.loop);
+	return closed;
+}
+
+static void
+who_stood_still_looks_before_it_closes(void **state)
+{
+	(void)state;
+	assert_true(closed_after(0));
+	assert_false(closed_after(8));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(behind_a_gap_nothing_follows),
+		cmocka_unit_test(who_stood_still_looks_before_it_closes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
