@@ -18,12 +18,14 @@ teardown()
 	stop_all
 }
 
+# A stream may have to wait at the mock's gate for as long as the rest takes.
 config_plain()
 {
 	{
 		config_mock p1 m1
 		config_mock p2 m2
-	} | config_write "${1:-}"
+	} | sed 's/key =/first-event-timeout = 9m\n\tidle-timeout = 9m\n\t&/' |
+	    config_write "${1:-}"
 }
 
 workers()
