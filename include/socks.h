@@ -19,6 +19,7 @@ struct socks {
 	void		*arg;
 	struct sock	**by_fd;
 	size_t		 n;
+	size_t		 idle;	/* connections that nothing is wanted of */
 };
 
 /* ready hears of what is wanted. Allocates nothing. */

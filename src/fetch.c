@@ -12,7 +12,7 @@
 
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
-#define FETCH_IDLE	256L		/* connections kept without a call */
+#define FETCH_IDLE	256		/* connections kept without a call */
 #define FETCH_TURN	(48 * 1024)	/* what one receive takes at most */
 
 struct fetcher {
@@ -22,7 +22,7 @@ struct fetcher {
 	struct socks		 socks;
 	struct fetch_target	*targets;
 	struct fetch		*live;
-	long			 calls, open;	/* live ones, sockets */
+	long			 calls;		/* live ones */
 	struct fetch		*doomed;	/* cancelled inside curl */
 	bool			 inside;	/* curl is on the stack */
 	struct buf		 turn;		/* bytes not yet told ... */
@@ -123,7 +123,6 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 	/* An address family that is off is not a shortage. */
 	if (fd < 0 && errno != EAFNOSUPPORT && errno != EPROTONOSUPPORT)
 		f->starved = true;
-	fr->open += fd >= 0;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -132,7 +131,6 @@ on_close(void *arg, curl_socket_t fd)
 {
 	struct fetcher *fr = arg;
 
-	fr->open--;
 	return socks_close(&fr->socks, fd);
 }
 
@@ -299,8 +297,7 @@ fail:
 static void
 connection_keep(struct fetch *f)
 {
-	const struct fetcher *fr = f->t->fr;
-	bool last = fr->open - fr->calls >= FETCH_IDLE;
+	bool last = f->t->fr->socks.idle >= FETCH_IDLE;
 
 	if (last != f->last)
 		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE,
@@ -502,6 +499,9 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	f->error[0] = '\0';
 	e = f->easy;
 	(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
+	/* With none idle libcurl looks at each that is in use, in vain. */
+	(void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT,
+	    (long)(fr->socks.idle == 0 && !t->http2));
 	if (body != NULL) {
 		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)n);
@@ -515,7 +515,7 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 		f->next->prev = &f->next;
 	fr->live = f;
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_MAXCONNECTS,
-	    ++fr->calls + 2 * FETCH_IDLE);
+	    ++fr->calls + 2L * FETCH_IDLE);
 	if (curl_multi_add_handle(fr->multi, e) != CURLM_OK) {
 		fetch_drop(f);
 		return NULL;

@@ -32,6 +32,7 @@ drop(struct socks *s, int fd)
 	if ((size_t)fd >= s->n || s->by_fd[fd] == NULL)
 		return;
 	loop_forget(s->loop, &s->by_fd[fd]->io);
+	s->idle -= s->by_fd[fd]->idle;
 	free(s->by_fd[fd]);
 	s->by_fd[fd] = NULL;
 }
@@ -124,7 +125,9 @@ socks_want(struct socks *s, int fd, unsigned events)
 
 	if (k == NULL)
 		return -1;
+	s->idle -= k->idle;
 	k->idle = events == 0;
+	s->idle += k->idle;
 	k->kept = false;
 	if (events != 0)
 		return loop_watch(s->loop, &k->io, events);

@@ -72,12 +72,49 @@ an_idle_connection_that_ends_is_let_go(void **state)
 	loop_free(loop);
 }
 
+/* The library's own sockets are no connections, and what is closed is not
+ * idle. */
+static void
+idle_connections_are_counted(void **state)
+{
+	struct socks s;
+	int p[2], a, b;
+
+	(void)state;
+	loop = loop_new();
+	socks_init(&s, loop, ready, &s);
+	a = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
+	b = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(s.idle, 0);
+	assert_int_equal(socks_want(&s, a, EPOLLIN), 0);
+	assert_int_equal(socks_want(&s, b, EPOLLIN), 0);
+	assert_int_equal(s.idle, 0);
+	assert_int_equal(socks_want(&s, a, 0), 0);
+	assert_int_equal(socks_want(&s, a, 0), 0);
+	assert_int_equal(socks_want(&s, b, 0), 0);
+	assert_int_equal(s.idle, 2);
+	assert_int_equal(socks_want(&s, a, EPOLLIN), 0);
+	assert_int_equal(s.idle, 1);
+	assert_int_equal(socks_close(&s, b), 0);
+	assert_int_equal(s.idle, 0);
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(socks_want(&s, p[0], EPOLLIN), 0);
+	assert_int_equal(socks_want(&s, p[0], 0), 0);
+	assert_int_equal(s.idle, 0);
+	assert_int_equal(socks_close(&s, a), 0);
+	socks_release(&s);
+	loop_free(loop);
+	close(p[0]);
+	close(p[1]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_number_that_comes_back_is_watched_anew),
 		cmocka_unit_test(an_idle_connection_that_ends_is_let_go),
+		cmocka_unit_test(idle_connections_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("socks", tests, NULL, NULL);
