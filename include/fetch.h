@@ -80,15 +80,4 @@ const char *fetch_version(void);
  * from head or body. */
 void	fetch_resume(struct fetch *f);
 
-/* ---- for fetch's own files ---- */
-
-/* What a CURLcode says of a call of whose head that much came; headed: it was
- * told. */
-enum fetch_result fetch_judge(int code, const struct buf *head, bool headed);
-
-/* The certificates to trust: the folder or bundle given, or if that is "" the
- * system's. *out is the caller's to free; NULL: none were found. 0, or -1 out
- * of memory. */
-int	fetch_ca(const char *given, char **out, bool *is_dir);
-
 #endif

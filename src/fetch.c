@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "fetch_own.h"
 #include "loop.h"
 #include "socks.h"
 #include "url.h"
@@ -14,54 +15,6 @@
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_IDLE	256		/* connections kept without a call */
 #define FETCH_TURN	(48 * 1024)	/* what one receive takes at most */
-
-struct fetcher {
-	struct loop		*loop;
-	CURLM			*multi;
-	struct loop_timer	 timer;
-	struct socks		 socks;
-	struct fetch_target	*targets;
-	struct fetch		*live;
-	long			 calls;		/* live ones */
-	struct fetch		*doomed;	/* cancelled inside curl */
-	bool			 inside;	/* curl is on the stack */
-	struct buf		 turn;		/* bytes not yet told ... */
-	struct fetch		*turn_of;	/* ... and whose; NULL: none */
-};
-
-struct fetch_target {
-	struct fetcher		*fr;
-	struct fetch_target	*next;
-	CURLU			*url;
-	char			*ca_path;
-	bool			 ca_is_dir;
-	char			*proxy;
-	struct curl_slist	*headers;
-	int			 connect_ms;
-	bool			 http2;
-	bool			 strict;	/* must not lead here */
-	struct fetch		*spare;
-	int			 nspare;
-};
-
-/* One call: made once for its target with all that is constant, used again
- * and again. */
-struct fetch {
-	struct fetch		*next, **prev;	/* live; next: of spares */
-	struct fetch		*doom;
-	struct fetch_target	*t;
-	CURL			*easy;
-	const struct fetch_events *events;
-	void			*arg;
-	bool			 headed;	/* the final head was told */
-	bool			 cancelled;
-	bool			 paused;
-	bool			 last;		/* of its connection */
-	bool			 starved;	/* it could get no socket */
-	bool			 astray;	/* it led here */
-	struct buf		 head;
-	char			 error[CURL_ERROR_SIZE];
-};
 
 static void	reap(struct fetcher *fr);
 static void	turn_tell(struct fetcher *fr);
@@ -195,30 +148,6 @@ fetcher_new(struct loop *l)
 	return fr;
 }
 
-static void
-fetch_free(struct fetch *f)
-{
-	curl_easy_cleanup(f->easy);
-	buf_release(&f->head);
-	free(f);
-}
-
-static void
-target_free(struct fetch_target *t)
-{
-	struct fetch *f;
-
-	while ((f = t->spare) != NULL) {
-		t->spare = f->next;
-		fetch_free(f);
-	}
-	curl_slist_free_all(t->headers);
-	curl_url_cleanup(t->url);
-	free(t->ca_path);
-	free(t->proxy);
-	free(t);
-}
-
 void
 fetcher_free(struct fetcher *fr)
 {
@@ -230,7 +159,7 @@ fetcher_free(struct fetcher *fr)
 		fetch_cancel(fr->live);	/* NOLINT: it unlinks itself */
 	while ((t = fr->targets) != NULL) {
 		fr->targets = t->next;
-		target_free(t);
+		fetch_target_free(t);
 	}
 	(void)curl_multi_cleanup(fr->multi);
 	loop_timer_cancel(fr->loop, &fr->timer);
@@ -238,53 +167,6 @@ fetcher_free(struct fetcher *fr)
 	buf_release(&fr->turn);
 	free(fr);
 	curl_global_cleanup();
-}
-
-/* ---- targets ---- */
-
-static int
-header_add(struct fetch_target *t, const char *line)
-{
-	struct curl_slist *p = curl_slist_append(t->headers, line);
-
-	if (p == NULL)
-		return -1;
-	t->headers = p;
-	return 0;
-}
-
-struct fetch_target *
-fetch_target(struct fetcher *fr, const struct fetch_spec *spec)
-{
-	struct fetch_target *t = calloc(1, sizeof(*t));
-
-	if (t == NULL)
-		return NULL;
-	t->fr = fr;
-	t->connect_ms = spec->connect_ms;
-	t->http2 = spec->http2;
-	t->strict = !spec->insecure && spec->proxy[0] == '\0' &&
-	    url_public(spec->url);
-	t->url = curl_url();
-	t->proxy = strdup(spec->proxy);
-	if (t->url == NULL || t->proxy == NULL ||
-	    fetch_ca(spec->ca_path, &t->ca_path, &t->ca_is_dir) != 0)
-		goto fail;
-	/* One that is none stays empty, which fails each call. */
-	(void)curl_url_set(t->url, CURLUPART_URL, spec->url,
-	    CURLU_NON_SUPPORT_SCHEME);
-	/* What curl would add by itself and no provider wants. */
-	if (header_add(t, "Expect:") != 0 || header_add(t, "Accept:") != 0)
-		goto fail;
-	for (size_t i = 0; spec->headers[i] != NULL; i++)
-		if (header_add(t, spec->headers[i]) != 0)
-			goto fail;
-	t->next = fr->targets;
-	fr->targets = t;
-	return t;
-fail:
-	target_free(t);
-	return NULL;
 }
 
 /* ---- one call ---- */

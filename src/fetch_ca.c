@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fetch_own.h"
+
 static bool
 is_hashed(const char *dir)
 {

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include "buf.h"
+#include "fetch_own.h"
 
 enum fetch_result
 fetch_judge(int code, const struct buf *head, bool headed)

@@ -1,0 +1,76 @@
+/* fetch_own: what the files of fetch share. For no one else. */
+#ifndef FETCH_OWN_H
+#define FETCH_OWN_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "buf.h"
+#include "fetch.h"
+#include "loop.h"
+#include "socks.h"
+
+struct fetcher {
+	struct loop		*loop;
+	CURLM			*multi;
+	struct loop_timer	 timer;
+	struct socks		 socks;
+	struct fetch_target	*targets;
+	struct fetch		*live;
+	long			 calls;		/* live ones */
+	struct fetch		*doomed;	/* cancelled inside curl */
+	bool			 inside;	/* curl is on the stack */
+	struct buf		 turn;		/* bytes not yet told ... */
+	struct fetch		*turn_of;	/* ... and whose; NULL: none */
+};
+
+struct fetch_target {
+	struct fetcher		*fr;
+	struct fetch_target	*next;
+	CURLU			*url;
+	char			*ca_path;
+	bool			 ca_is_dir;
+	char			*proxy;
+	struct curl_slist	*headers;
+	int			 connect_ms;
+	bool			 http2;
+	bool			 strict;	/* must not lead here */
+	struct fetch		*spare;
+	int			 nspare;
+};
+
+/* One call: made once for its target with all that is constant, used again
+ * and again. */
+struct fetch {
+	struct fetch		*next, **prev;	/* live; next: of spares */
+	struct fetch		*doom;
+	struct fetch_target	*t;
+	CURL			*easy;
+	const struct fetch_events *events;
+	void			*arg;
+	bool			 headed;	/* the final head was told */
+	bool			 cancelled;
+	bool			 paused;
+	bool			 last;		/* of its connection */
+	bool			 starved;	/* it could get no socket */
+	bool			 astray;	/* it led here */
+	struct buf		 head;
+	char			 error[CURL_ERROR_SIZE];
+};
+
+/* Free a target, and the calls that it keeps. */
+void	fetch_target_free(struct fetch_target *t);
+
+/* Free a call that is on no list. */
+void	fetch_free(struct fetch *f);
+
+/* What a CURLcode says of a call of whose head that much came; headed: it was
+ * told. */
+enum fetch_result fetch_judge(int code, const struct buf *head, bool headed);
+
+/* The certificates to trust: the folder or bundle given, or if that is "" the
+ * system's. *out is the caller's to free; NULL: none were found. 0, or -1 out
+ * of memory. */
+int	fetch_ca(const char *given, char **out, bool *is_dir);
+
+#endif
