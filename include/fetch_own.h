@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "buf.h"
 #include "fetch.h"
@@ -13,6 +14,7 @@
 struct fetcher {
 	struct loop		*loop;
 	CURLM			*multi;
+	CURLSH			*share;		/* of names; for on_lookup */
 	struct loop_timer	 timer;
 	struct socks		 socks;
 	struct fetch_target	*targets;
@@ -48,6 +50,8 @@ struct fetch {
 	CURL			*easy;
 	const struct fetch_events *events;
 	void			*arg;
+	struct loop_timer	 clock;		/* while it has no connection */
+	int64_t			 late;		/* to get one, steady ms */
 	bool			 headed;	/* the final head was told */
 	bool			 cancelled;
 	bool			 paused;

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,10 +15,13 @@
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_IDLE	256		/* connections kept without a call */
+#define FETCH_TICK	250	/* ms between looks at a connection */
 #define FETCH_TURN	(48 * 1024)	/* what one receive takes at most */
 
 static void	reap(struct fetcher *fr);
 static void	turn_tell(struct fetcher *fr);
+static void	finish(struct fetch *f, enum fetch_result result,
+		    const char *detail);
 
 /* ---- curl's sockets and its timer on the loop ---- */
 
@@ -60,6 +64,79 @@ on_socket(void *arg, int fd, unsigned events)
 	act(arg, fd, what);
 }
 
+/* ---- how long a connection may take ---- */
+
+/* libcurl's own timer for that stays in its tree until it is due, though the
+ * connection stands, and for each piece of each answer that tree is turned over
+ * several times (7.88, Curl_splay): a fifteenth of the time with 1,000 streams.
+ * So the time is not known when a call begins, which is when libcurl sets it.
+ * It is when the name is looked up, whatever is in the cache, because from then
+ * on it is divided among the addresses. That it is over is noticed here. */
+static void
+on_lookup(CURL *easy, curl_lock_data what, curl_lock_access how, void *unused)
+{
+	struct fetch *f = NULL;
+
+	(void)how;
+	(void)unused;
+	if (what == CURL_LOCK_DATA_DNS)
+		(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &f);
+	if (f != NULL)
+		(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+		    (long)f->t->connect_ms);
+}
+
+static int
+clock_set(struct fetch *f)
+{
+	struct loop *l = f->t->fr->loop;
+	int64_t due = loop_now(l) + FETCH_TICK;
+
+	return loop_timer_set(l, &f->clock, due < f->late ? due : f->late);
+}
+
+static int
+clock_start(struct fetch *f)
+{
+	f->late = loop_now(f->t->fr->loop) + f->t->connect_ms;
+	return clock_set(f);
+}
+
+static void
+on_clock(struct loop_timer *clock)
+{
+	struct fetch *f = LOOP_OWNER(clock, struct fetch, clock);
+	char detail[64];
+
+	if (loop_now(f->t->fr->loop) < f->late) {
+		/* When an address had its time, libcurl 7.88 goes to the next
+		 * one, but sets no timer to call it. This has it look. */
+		(void)curl_easy_pause(f->easy, CURLPAUSE_SEND);
+		(void)curl_easy_pause(f->easy, CURLPAUSE_CONT);
+		(void)clock_set(f);
+		return;
+	}
+	snprintf(detail, sizeof(detail), "no connection in %d ms",
+	    f->t->connect_ms);
+	finish(f, FETCH_TIMEOUT, detail);
+}
+
+/* There is one, and the request goes out. */
+static int
+on_link(void *arg, char *to, char *from, int to_port, int from_port)
+{
+	struct fetch *f = arg;
+
+	(void)to;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	loop_timer_cancel(f->t->fr->loop, &f->clock);
+	return CURL_PREREQFUNC_OK;
+}
+
+/* ---- the sockets of connections ---- */
+
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
@@ -68,6 +145,9 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 	int fd;
 
 	(void)purpose;
+	/* The connection that it was to use again was dead. */
+	if (f->clock.place == 0)
+		(void)clock_start(f);
 	if (f->t->strict && url_near(&a->addr)) {
 		f->astray = true;
 		return CURL_SOCKET_BAD;
@@ -137,10 +217,16 @@ fetcher_new(struct loop *l)
 	socks_init(&fr->socks, l, on_socket, fr);
 	buf_init(&fr->turn, FETCH_TURN);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
-	    (fr->multi = curl_multi_init()) == NULL) {
+	    (fr->multi = curl_multi_init()) == NULL ||
+	    (fr->share = curl_share_init()) == NULL) {
+		if (fr->multi != NULL)
+			(void)curl_multi_cleanup(fr->multi);
 		free(fr);
 		return NULL;
 	}
+	(void)curl_share_setopt(fr->share, CURLSHOPT_SHARE,
+	    CURL_LOCK_DATA_DNS);
+	(void)curl_share_setopt(fr->share, CURLSHOPT_LOCKFUNC, on_lookup);
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_SOCKETFUNCTION, on_want);
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_SOCKETDATA, fr);
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_TIMERFUNCTION, on_deadline);
@@ -162,6 +248,7 @@ fetcher_free(struct fetcher *fr)
 		fetch_target_free(t);
 	}
 	(void)curl_multi_cleanup(fr->multi);
+	(void)curl_share_cleanup(fr->share);
 	loop_timer_cancel(fr->loop, &fr->timer);
 	socks_release(&fr->socks);
 	buf_release(&fr->turn);
@@ -291,7 +378,6 @@ easy_setup(struct fetch *f)
 	 * thread, and with it everything: 5 to 20 s with a dead name server
 	 * (libcurl 7.88, Curl_resolver_kill). */
 	SET(CURLOPT_QUICK_EXIT, 1L);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)t->connect_ms);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_BUFFERSIZE, (long)FETCH_TURN);
 	if (t->ca_path != NULL) {
@@ -303,6 +389,9 @@ easy_setup(struct fetch *f)
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_WRITEDATA, f);
 	SET(CURLOPT_PRIVATE, f);
+	SET(CURLOPT_SHARE, t->fr->share);
+	SET(CURLOPT_PREREQFUNCTION, on_link);
+	SET(CURLOPT_PREREQDATA, f);
 	SET(CURLOPT_ERRORBUFFER, f->error);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(CURLOPT_OPENSOCKETDATA, f);
@@ -326,6 +415,7 @@ fetch_new(struct fetch_target *t)
 	if (f == NULL)
 		return NULL;
 	f->t = t;
+	f->clock.fire = on_clock;
 	buf_init(&f->head, FETCH_HEAD);
 	f->easy = curl_easy_init();
 	if (f->easy == NULL || !easy_setup(f)) {
@@ -347,6 +437,7 @@ fetch_drop(struct fetch *f)
 	if (f->cancelled)
 		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE, 1L);
 	(void)curl_multi_remove_handle(t->fr->multi, f->easy);
+	loop_timer_cancel(t->fr->loop, &f->clock);
 	t->fr->calls--;
 	*f->prev = f->next;
 	if (f->next != NULL)
@@ -384,6 +475,7 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	/* With none idle libcurl looks at each that is in use, in vain. */
 	(void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT,
 	    (long)(fr->socks.idle == 0 && !t->http2));
+	(void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, 0L);
 	if (body != NULL) {
 		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)n);
@@ -398,7 +490,8 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	fr->live = f;
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_MAXCONNECTS,
 	    ++fr->calls + 2L * FETCH_IDLE);
-	if (curl_multi_add_handle(fr->multi, e) != CURLM_OK) {
+	if (clock_start(f) != 0 ||
+	    curl_multi_add_handle(fr->multi, e) != CURLM_OK) {
 		fetch_drop(f);
 		return NULL;
 	}
@@ -435,6 +528,16 @@ fetch_resume(struct fetch *f)
 	leave(fr);
 }
 
+static void
+finish(struct fetch *f, enum fetch_result result, const char *detail)
+{
+	const struct fetch_events *events = f->events;
+	void *arg = f->arg;
+
+	fetch_drop(f);
+	events->done(arg, result, detail);
+}
+
 /* Finished calls tell their end; cancelled ones just go. */
 static void
 reap(struct fetcher *fr)
@@ -448,11 +551,9 @@ reap(struct fetcher *fr)
 		fetch_drop(f);
 	}
 	while ((m = curl_multi_info_read(fr->multi, &left)) != NULL) {
-		const struct fetch_events *events;
 		char detail[CURL_ERROR_SIZE];
 		CURLcode code = m->data.result;
 		enum fetch_result result;
-		void *arg;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
@@ -470,9 +571,6 @@ reap(struct fetcher *fr)
 		else
 			strcpy(detail, f->error[0] ? f->error :
 			    curl_easy_strerror(code));
-		events = f->events;
-		arg = f->arg;
-		fetch_drop(f);
-		events->done(arg, result, detail);
+		finish(f, result, detail);
 	}
 }

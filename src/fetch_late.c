@@ -19,6 +19,7 @@
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
+#undef curl_share_setopt
 
 /* The ABI of all curl 7.16 (2006) to 8. */
 #define LIBRARY		"libcurl.so.4"
@@ -29,6 +30,7 @@
 	F(url) F(url_set) F(url_cleanup)				\
 	F(easy_init) F(easy_cleanup) F(easy_setopt) F(easy_getinfo)	\
 	F(easy_pause) F(easy_strerror)					\
+	F(share_init) F(share_cleanup) F(share_setopt)			\
 	F(multi_init) F(multi_cleanup) F(multi_setopt)			\
 	F(multi_add_handle) F(multi_remove_handle)			\
 	F(multi_socket_action) F(multi_info_read)
@@ -176,6 +178,33 @@ const char *
 curl_easy_strerror(CURLcode code)
 {
 	return curl.easy_strerror(code);
+}
+
+CURLSH *
+curl_share_init(void)
+{
+	return curl.share_init();
+}
+
+CURLSHcode
+curl_share_cleanup(CURLSH *share)
+{
+	return curl.share_cleanup(share);
+}
+
+/* Of what share.c takes, only a kind of data is no pointer: an int. */
+CURLSHcode
+curl_share_setopt(CURLSH *share, CURLSHoption option, ...)
+{
+	CURLSHcode rc;
+	va_list ap;
+
+	va_start(ap, option);
+	rc = option == CURLSHOPT_SHARE || option == CURLSHOPT_UNSHARE ?
+	    curl.share_setopt(share, option, va_arg(ap, int)) :
+	    curl.share_setopt(share, option, va_arg(ap, void *));
+	va_end(ap);
+	return rc;
 }
 
 CURLM *

@@ -8,6 +8,7 @@
 #include "../../src/fetch.c"
 #undef socks_open
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,6 +19,8 @@ int socks_open(struct socks *s, int family, int type, int protocol);
 struct heard {
 	struct loop	*loop;
 	enum fetch_result result;
+	int		 status;
+	bool		 only_head;	/* it is all that is waited for */
 	int		 ends;
 };
 
@@ -41,10 +44,13 @@ fake_open(struct socks *s, int family, int type, int protocol)
 static void
 on_some_head(void *arg, int status, const char *head, size_t n)
 {
-	(void)arg;
-	(void)status;
+	struct heard *h = arg;
+
 	(void)head;
 	(void)n;
+	h->status = status;
+	if (h->only_head)
+		loop_stop(h->loop);
 }
 
 static bool
@@ -70,34 +76,104 @@ on_end(void *arg, enum fetch_result result, const char *detail)
 static const struct fetch_events events = { on_some_head, on_some_body,
     on_end };
 
-/* A port of ours that nobody listens on. */
+/* A port of ours that nobody listens on; *port 0: any, else that one. */
 static int
-deaf(char *url, size_t n)
+deaf(const char *ip, int *port)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	    .sin_addr.s_addr = inet_addr(ip), .sin_port = htons(*port) };
 	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-	snprintf(url, n, "http://127.0.0.1:%d/", ntohs(sa.sin_port));
+	*port = ntohs(sa.sin_port);
 	return fd;
+}
+
+/* Let nobody in who knocks at fd, without a word: its queue is full. *full is
+ * the connection that fills it. */
+static void
+fall_silent(int fd, int *full)
+{
+	struct sockaddr_in sa;
+	socklen_t len = sizeof(sa);
+
+	*full = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	assert_int_equal(connect(*full, (struct sockaddr *)&sa, len), 0);
+}
+
+/* A server of one connection. */
+struct server {
+	struct loop_io	 io, conn;
+	struct loop	*loop;
+	const char	*says;
+};
+
+static void
+on_question(struct loop_io *io, unsigned seen)
+{
+	struct server *s = LOOP_OWNER(io, struct server, conn);
+	char question[4096];
+
+	(void)seen;
+	assert_true(read(io->fd, question, sizeof(question)) > 0);
+	assert_int_equal(write(io->fd, s->says, strlen(s->says)),
+	    (ssize_t)strlen(s->says));
+	loop_forget(s->loop, io);
+}
+
+static void
+on_client(struct loop_io *io, unsigned seen)
+{
+	struct server *s = LOOP_OWNER(io, struct server, io);
+
+	(void)seen;
+	s->conn.fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC);
+	s->conn.ready = on_question;
+	assert_int_equal(loop_watch(s->loop, &s->conn, EPOLLIN), 0);
+}
+
+static void
+server_start(struct server *s, struct loop *l, int fd, const char *says)
+{
+	*s = (struct server){ .io = { .fd = fd, .ready = on_client },
+	    .conn.fd = -1, .loop = l, .says = says };
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(loop_watch(l, &s->io, EPOLLIN), 0);
+}
+
+static void
+server_end(struct server *s)
+{
+	loop_forget(s->loop, &s->io);
+	loop_forget(s->loop, &s->conn);
+	close(s->conn.fd);
+}
+
+static struct fetch_target *
+target_at(struct fetcher *fr, const char *host, int port, int connect_ms)
+{
+	static const char *const none[] = { NULL };
+	char url[64];
+
+	snprintf(url, sizeof(url), "http://%s:%d/", host, port);
+	return fetch_target(fr, &(struct fetch_spec){ .url = url,
+	    .headers = none, .ca_path = "", .proxy = "",
+	    .connect_ms = connect_ms, .insecure = true });
 }
 
 static void
 a_shortage_is_that_of_its_own_call(void **state)
 {
-	static const char *const none[] = { NULL };
 	struct heard h = { .loop = loop_new() };
 	struct fetcher *fr = fetcher_new(h.loop);
-	struct fetch_target *t;
-	char url[64];
-	int fd = deaf(url, sizeof(url));
+	int port = 0, fd = deaf("127.0.0.1", &port);
+	struct fetch_target *t = target_at(fr, "127.0.0.1", port, 5000);
 
 	(void)state;
-	t = fetch_target(fr, &(struct fetch_spec){ .url = url,
-	    .headers = none, .ca_path = "", .proxy = "", .connect_ms = 5000 });
 	assert_non_null(t);
 	none_left = true;
 	assert_non_null(fetch_start(fr, t, "x", 1, &events, &h));
@@ -177,25 +253,21 @@ what_comes_between_two_requests_is_no_answer(void **state)
 {
 	static const struct fetch_events told = { on_some_head, on_text,
 	    on_end };
-	static const char *const none[] = { NULL };
 	struct heard h = { .loop = loop_new() };
 	struct fetcher *fr = fetcher_new(h.loop);
 	struct loop_io io = { .ready = on_done };
-	struct fetch_target *t;
-	int go[2], done[2], status, fd;
-	char url[64];
+	int port = 0, fd = deaf("127.0.0.1", &port);
+	struct fetch_target *t = target_at(fr, "127.0.0.1", port, 5000);
+	int go[2], done[2], status;
 	pid_t pid;
 
 	(void)state;
-	fd = deaf(url, sizeof(url));
 	assert_int_equal(listen(fd, 5), 0);
 	assert_int_equal(pipe(go) | pipe(done), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
 		serve(fd, go[0], done[1]);
-	t = fetch_target(fr, &(struct fetch_spec){ .url = url,
-	    .headers = none, .ca_path = "", .proxy = "", .connect_ms = 5000 });
 	assert_non_null(fetch_start(fr, t, "x", 1, &told, &h));
 	loop_run(h.loop);
 	assert_string_equal(text, "first");
@@ -223,12 +295,123 @@ what_comes_between_two_requests_is_no_answer(void **state)
 	close(done[1]);
 }
 
+/* ---- the time for a connection ---- */
+
+static void
+who_does_not_let_us_in_is_given_up(void **state)
+{
+	struct heard h = { .loop = loop_new() };
+	struct fetcher *fr = fetcher_new(h.loop);
+	int port = 0, fd = deaf("127.0.0.1", &port), full;
+	struct fetch_target *t = target_at(fr, "127.0.0.1", port, 50);
+
+	(void)state;
+	fall_silent(fd, &full);
+	assert_non_null(fetch_start(fr, t, "x", 1, &events, &h));
+	loop_run(h.loop);
+	assert_int_equal(h.ends, 1);
+	assert_int_equal(h.result, FETCH_TIMEOUT);
+	fetcher_free(fr);
+	loop_free(h.loop);
+	close(full);
+	close(fd);
+}
+
+/* Half of the time is for the other address; the name is in the cache. */
+static void
+a_silent_address_leaves_time_for_the_next(void **state)
+{
+	struct heard h = { .loop = loop_new() };
+	struct fetcher *fr = fetcher_new(h.loop);
+	int port = 0, deaf_fd = deaf("127.0.0.2", &port), full;
+	int fd = deaf("127.0.0.1", &port);
+	struct fetch_target *t = target_at(fr, "two.test", port, 4000);
+	struct curl_slist *known;
+	struct fetch *f;
+	struct server s;
+	char line[64];
+
+	(void)state;
+	fall_silent(deaf_fd, &full);
+	server_start(&s, h.loop, fd, "HTTP/1.1 204 No Content\r\n\r\n");
+	f = fetch_start(fr, t, "x", 1, &events, &h);
+	assert_non_null(f);
+	snprintf(line, sizeof(line), "two.test:%d:127.0.0.2,127.0.0.1", port);
+	known = curl_slist_append(NULL, line);
+	(void)curl_easy_setopt(f->easy, CURLOPT_RESOLVE, known);
+	loop_run(h.loop);
+	assert_int_equal(h.ends, 1);
+	assert_int_equal(h.result, FETCH_OK);
+	assert_int_equal(h.status, 204);
+	fetcher_free(fr);
+	server_end(&s);
+	loop_free(h.loop);
+	curl_slist_free_all(known);
+	close(full);
+	close(deaf_fd);
+	close(fd);
+}
+
+/* Stops the loop when curl has no timer that is due soon, such as that for the
+ * other kind of address, 200 ms. */
+struct watch {
+	struct loop_timer timer;
+	struct fetcher	*fr;
+};
+
+static void
+on_look(struct loop_timer *t)
+{
+	struct watch *w = LOOP_OWNER(t, struct watch, timer);
+	struct loop *l = w->fr->loop;
+
+	if (w->fr->timer.place == 0 ||
+	    w->fr->timer.due > loop_now(l) + 30000)
+		loop_stop(l);
+	else
+		(void)loop_timer_set(l, t, loop_now(l) + 5);
+}
+
+/* When the connection stands nothing is left of its clock, here or in curl. */
+static void
+an_answer_under_way_has_no_timer(void **state)
+{
+	struct heard h = { .loop = loop_new(), .only_head = true };
+	struct fetcher *fr = fetcher_new(h.loop);
+	struct watch w = { .timer.fire = on_look, .fr = fr };
+	int port = 0, fd = deaf("127.0.0.1", &port);
+	struct fetch_target *t = target_at(fr, "127.0.0.1", port, 90000);
+	struct server s;
+	struct fetch *f;
+
+	(void)state;
+	server_start(&s, h.loop, fd, "HTTP/1.1 200 OK\r\n\r\n");
+	f = fetch_start(fr, t, "x", 1, &events, &h);
+	assert_non_null(f);
+	assert_true(f->clock.place != 0);
+	loop_run(h.loop);
+	assert_int_equal(h.status, 200);
+	assert_int_equal(f->clock.place, 0);
+	on_look(&w.timer);
+	loop_run(h.loop);
+	assert_int_equal(fr->timer.place, 0);
+	fetch_cancel(f);
+	assert_int_equal(h.ends, 0);
+	fetcher_free(fr);
+	server_end(&s);
+	loop_free(h.loop);
+	close(fd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_between_two_requests_is_no_answer),
 		cmocka_unit_test(a_shortage_is_that_of_its_own_call),
+		cmocka_unit_test(who_does_not_let_us_in_is_given_up),
+		cmocka_unit_test(a_silent_address_leaves_time_for_the_next),
+		cmocka_unit_test(an_answer_under_way_has_no_timer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
