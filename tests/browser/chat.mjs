@@ -2,8 +2,8 @@
 // provider.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { accessible, answer, ask, close, done, forget, open, over, prose,
-	script, sent, serve, shot, value } from './kit.mjs';
+import { accessible, answer, ask, clip, close, done, forget, kept, open, over,
+	pick, prose, script, sent, serve, shot, until, value } from './kit.mjs';
 
 let server;
 
@@ -49,9 +49,7 @@ test('stop: the text stays, the provider is told, retry answers', async () => {
 	await page.keyboard.press('Escape');
 	await over(page);
 	assert.match(await answer(page).innerText(), /Stopped/);
-	const w = await fetch(`${server.mock}/_mock/wait?model=llama` +
-		'&what=aborted&count=1');
-	assert.equal(w.status, 200);
+	await until(server, 'llama', 'aborted');
 	await script(server, 'llama', 'text=all of it');
 	await answer(page).getByRole('button', { name: 'Answer again' }).click();
 	await prose(page).getByText('all of it').waitFor();
@@ -115,6 +113,7 @@ test('nobody has room: why, until when, counting down', async () => {
 		'.turn:last-child .wait').textContent !== had, left);
 	await shot(page, 'chat-429');
 	/* an earlier failure shows no buttons any more, its words stay */
+	await kept(page, '"code":"rate_limit_exceeded"');
 	await page.reload();
 	await box.locator('.wait').waitFor();
 	await done(page);
@@ -205,6 +204,7 @@ test('reload keeps the conversation; search, rename, delete, undo',
 
 	await script(server, 'llama', 'text=the word is xylophone', 1);
 	await ask(page, 'First question');
+	await kept(page, '"end":"whole"');
 	await page.reload();
 	await prose(page).getByText('xylophone').waitFor();
 	assert.match(await answer(page).locator('.meta').innerText(), /groq/);
@@ -229,6 +229,7 @@ test('reload keeps the conversation; search, rename, delete, undo',
 	await music.hover();
 	await music.getByRole('button', { name: 'Delete' }).click();
 	await page.locator('#hello').waitFor();
+	await music.waitFor({ state: 'detached' });
 	assert.deepEqual(await names(), ['Second question']);
 	await page.getByRole('button', { name: 'Undo' }).click();
 	await side.getByText('Music').waitFor();
@@ -241,6 +242,8 @@ test('an answer under way goes on while another chat is shown', async () => {
 	await script(server, 'llama', 'text=slow but sure,gate=c', 1);
 	await ask(page, 'Slow one', { wait: false });
 	await answer(page).locator('.waiting').waitFor();
+	/* the script is for the first that comes */
+	await until(server, 'llama', 'requests');
 	await page.click('#new-chat');
 	await page.locator('.pulse').waitFor();
 	await ask(page, 'Quick one');
@@ -260,7 +263,7 @@ test('left in the middle: what was there is kept, and marked', async () => {
 	await script(server, 'left', 'text=a beginning and,silence=3', 1);
 	await ask(page, 'Long', { wait: false });
 	await prose(page).getByText('a beginning and').waitFor();
-	await page.waitForTimeout(200);
+	await kept(page, '"text":"Long"');
 	await page.reload();
 	await answer(page).locator('.trouble').waitFor();
 	assert.match(await answer(page).innerText(), /The page was left/);
@@ -293,18 +296,17 @@ test('export and import', async () => {
 
 test('copy: the answer, the code, the request as curl', async () => {
 	const page = await open(server, LLAMA);
-	const clip = () => page.evaluate(() => navigator.clipboard.readText());
 
 	await script(server, 'llama', 'text=' + value(
 		'Say "it\'s":\n\n```python\nprint("it\'s")\n```\n'));
 	await ask(page, "it's me");
 	await answer(page).getByRole('button', { name: 'Copy', exact: true })
 		.click();
-	assert.equal((await clip()).trim(), 'print("it\'s")');
+	await clip(page, /^print\("it's"\)\s*$/);
 	await answer(page).getByRole('button', { name: 'Copy answer' }).click();
-	assert.match(await clip(), /^Say "it's":\s+```python/);
+	await clip(page, /^Say "it's":\s+```python/);
 	await answer(page).getByRole('button', { name: 'Copy as curl' }).click();
-	const command = await clip();
+	const command = await clip(page, /^curl /);
 	const { execFileSync } = await import('node:child_process');
 	const got = execFileSync('sh', ['-c', command], { encoding: 'utf8',
 		stdio: ['ignore', 'pipe', 'ignore'] });
@@ -334,6 +336,7 @@ test('a pasted picture goes to a model that sees, to no other', async () => {
 	assert.match(await page.locator('#box-note').innerText(),
 		/cannot see pictures/);
 	await page.click('#model');
+	await page.locator('#picker input:focus').waitFor();
 	await page.keyboard.type('flash');
 	await page.keyboard.press('Enter');
 	await page.locator('#box-note').waitFor({ state: 'hidden' });
@@ -363,7 +366,7 @@ test('the picker: room, search, keyboard', async () => {
 	const page = await open(server);
 
 	await ask(page, 'Hi');
-	await page.keyboard.press('Control+Shift+M');
+	await pick(page);
 	const list = page.locator('#models');
 	await list.getByText('requests left').first().waitFor();
 	for (const name of ['auto', 'duo', 'llama', 'flash'])
@@ -377,8 +380,7 @@ test('the picker: room, search, keyboard', async () => {
 	await page.keyboard.press('Enter');
 	assert.equal(await page.locator('#model .name').innerText(), 'duo');
 	await page.reload();
-	await page.waitForLoadState('networkidle');
-	assert.equal(await page.locator('#model .name').innerText(), 'duo');
+	await page.locator('#model .name', { hasText: /^duo$/ }).waitFor();
 	await done(page);
 });
 
@@ -531,7 +533,7 @@ for (const theme of ['light', 'dark'])
 		await accessible(page, 'keys');
 		await page.keyboard.press('Escape');
 		await script(server, theme, 'text=half of it,cut=2');
-		await page.keyboard.press('Control+Shift+M');
+		await pick(page);
 		await page.keyboard.type('cut' + theme);
 		await page.keyboard.press('Enter');
 		await ask(page, 'Cut');

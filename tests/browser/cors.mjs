@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
-import { close, done, forget, open, script, serve } from './kit.mjs';
+import { close, done, forget, open, sameDay, script, serve } from './kit.mjs';
 
 let pages, ours, foreign, server, open_to_all;
 
@@ -164,6 +164,7 @@ test('errors can be read: 401, 404, 415, 429 with what to do, 503', async () => 
 
 	assert.equal(down.headers['x-relevo-attempts'],
 		'cutlight:500,cutdark:500');
+	await sameDay();
 	await call(page, server.url + CHAT, asked('gemini/once'));
 	const day = await wrong(CHAT, asked('gemini/once'), 429,
 		'insufficient_quota');

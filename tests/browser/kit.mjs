@@ -50,6 +50,10 @@ export const script = (server, model, text, times = 0) =>
 
 export const forget = (server) => control(server, 'POST', 'reset');
 
+/** Until the counter `what` of the model is `count`, in the mock. */
+export const until = (server, model, what, count = 1) => control(server, 'GET',
+	`wait?model=${model}&what=${what}&count=${count}&ms=30000`);
+
 /** A text as a script's value. */
 export const value = (text) => text.replaceAll('%', '%25')
 	.replaceAll(',', '%2C').replaceAll('+', '%2B').replaceAll(' ', '+')
@@ -136,8 +140,13 @@ export async function open(server, { path = '/', theme = 'light', lang = 'en-US'
 	page.wrong = wrong;
 	if (load) {
 		await page.goto(server.url + path);
-		await page.locator('html:has(#model .name)').waitFor();
+		/* a model's name instead of its id: the models are known */
+		await page.locator('#model .name', { hasNotText: '/' })
+			.waitFor({ state: 'attached' });
 		await page.waitForLoadState('networkidle');
+		/* the last thing that a page does when it is opened */
+		if (path === '/' && !touch)
+			await page.locator('#message:focus').waitFor();
 	}
 	return page;
 }
@@ -163,6 +172,71 @@ export async function ask(page, text, { wait = true } = {}) {
 export const over = (page) =>
 	page.locator('.turn:last-child .answer:not(.live) .tools')
 		.waitFor({ state: 'attached' });
+
+/* look(arg) in the page, again and again until it is true: waitForFunction takes
+ * a promise for true. */
+async function seen(page, look, arg) {
+	const end = Date.now() + 30000;
+
+	while (!await page.evaluate(look, arg)) {
+		assert.ok(Date.now() < end, `not in time: ${arg}`);
+		await page.waitForTimeout(20);
+	}
+}
+
+/** Until the conversations that the page keeps have the text, as JSON. What is
+ * shown is written a moment later; a page that is left before has it not. */
+export const kept = (page, text) => seen(page, async (want) => {
+	const result = (request) => new Promise((good, bad) => {
+		request.onsuccess = () => good(request.result);
+		request.onerror = () => bad(request.error);
+	});
+	const db = await result(indexedDB.open('relevo:/'));
+	const all = await result(db.transaction('bodies')
+		.objectStore('bodies').getAll());
+
+	db.close();
+	return JSON.stringify(all).includes(want);
+}, text);
+
+/** The clipboard, as soon as it is like that. */
+export async function clip(page, like) {
+	await seen(page, async (source) => new RegExp(source).test(
+		await navigator.clipboard.readText()), like.source);
+	return page.evaluate(() => navigator.clipboard.readText());
+}
+
+/** Opens the picker of models; it has the keyboard. */
+export async function pick(page) {
+	await page.keyboard.press('Control+Shift+M');
+	await page.locator('#picker input:focus').waitFor();
+}
+
+/** What the page's scripts, layouts and so on cost from now on, in ms of the
+ * processor, which a busy machine does not change: a function for the figures
+ * so far. */
+export async function costs(page) {
+	const client = await page.context().newCDPSession(page);
+	const metrics = async () => Object.fromEntries((await client.send(
+		'Performance.getMetrics')).metrics.map((m) => [m.name, m.value]));
+
+	await client.send('Performance.enable', { timeDomain: 'threadTicks' });
+	const from = await metrics();
+
+	return async () => {
+		const to = await metrics();
+
+		return (name) => Math.round((to[name] - from[name]) * 1000);
+	};
+}
+
+/** Not across the end of a day, by which figures and limits begin anew. */
+export async function sameDay() {
+	const left = 86400000 - Date.now() % 86400000;
+
+	if (left < 60000)
+		await new Promise((later) => setTimeout(later, left));
+}
 
 export const answer = (page) => page.locator('.turn:last-child .answer');
 export const prose = (page) => answer(page).locator('.prose');
