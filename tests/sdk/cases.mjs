@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-	failure, five, model, requests, seen, spy, stats, until,
+	failure, five, model, requests, sameDay, seen, spy, stats, until,
 } from './kit.mjs';
 
 const oslo = { name: 'get_weather', input: { city: 'Oslo' } };
@@ -182,6 +182,7 @@ function retries(name, sdk, path) {
 		async () => {
 			const m = sdk.day;
 
+			await sameDay();
 			await sdk.ask(m);
 			const log = await requests(sdk.asks, async () => {
 				const e = await failure(sdk.ask(m));

@@ -52,9 +52,9 @@ export async function model(script = '', times = 0) {
 	return name;
 }
 
-/** Until the counter `what` of the model is `count`; fails after 5 s. */
-export const until = (name, what, count = 1) =>
-	control('GET', `wait?model=${name}&what=${what}&count=${count}`);
+/** Until the counter `what` of the model is `count`; fails after 30 s. */
+export const until = (name, what, count = 1) => control('GET',
+	`wait?model=${name}&what=${what}&count=${count}&ms=30000`);
 
 export const stats = async (name) =>
 	JSON.parse(await control('GET', 'stats')).models[name] ??
@@ -71,21 +71,44 @@ export async function seen(name) {
 
 const lines = () => readFileSync(web.access, 'utf8').split('\n').slice(0, -1);
 
+let marks = 0;
+
+/** Until the web server has written down all that came before now; the number
+ * of lines up to there. It does one thing after the other, so a request of ours
+ * is behind the others. */
+async function written() {
+	const mark = `/.up?mark=${++marks}`;
+	let at;
+
+	await (await fetch(web.url + mark)).text();
+	while ((at = lines().findIndex((s) => s.includes(`${mark} `))) < 0)
+		await sleep(10);
+	return at + 1;
+}
+
 /** Run act; then the requests that reached the web server meanwhile, as
  * "POST /v1/chat/completions 200". It writes a line once a request is done, so
  * there is a wait for as many as are expected, and a look for more. */
 export async function requests(expected, act) {
-	const before = lines().length;
+	const before = await written();
 
 	await act();
-	for (let n = 0; n < 200 && lines().length < before + expected; n++)
+	for (let n = 0; n < 3000 && lines().length < before + expected; n++)
 		await sleep(10);
-	await sleep(30);
-	return lines().slice(before).map((s) =>
+	const end = await written();
+	return lines().slice(before, end - 1).map((s) =>
 		s.replace(/^.*"(\w+ \S+) HTTP\/1\.1" (\d+).*$/, '$1 $2'));
 }
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Not across the end of a day, by which its limits begin anew. */
+export async function sameDay() {
+	const left = 86400000 - Date.now() % 86400000;
+
+	if (left < 60000)
+		await sleep(left);
+}
 
 // -- What is asked ------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import { zodResponseFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 import { cases } from './cases.mjs';
 import {
-	failure, five, hi, joined, model, requests, seen, web,
+	failure, five, hi, joined, model, requests, seen, until, web,
 } from './kit.mjs';
 import { openaiLike } from './speak.mjs';
 
@@ -117,17 +117,31 @@ test('openai: a body beyond max-body is a 413', async () => {
 	assert.equal(e.code, 'body_too_large');
 });
 
-test('openai: a client that sets a time limit of its own', async () => {
+test('openai: a client that sets a time limit of its own', async (t) => {
 	const m = await model('gatehead=never');
-	const log = await requests(1, async () => {
-		const e = await failure(sdk.client({ retries: 0 }).chat
-			.completions.create({ model: m, messages: hi },
-				{ timeout: 300 }));
+	const real = globalThis.setTimeout;
+	let over;
 
-		assert.ok(e instanceof OpenAI.APIConnectionTimeoutError);
+	/* Its clock is ours: the limit is over once the provider was asked. */
+	globalThis.setTimeout = (f, ms, ...args) => {
+		if (ms !== 300)
+			return real(f, ms, ...args);
+		over = f;
+		return real(() => {}, 0);
+	};
+	t.after(() => { globalThis.setTimeout = real; });
+	const log = await requests(1, async () => {
+		const end = failure(sdk.client({ retries: 0 }).chat.completions
+			.create({ model: m, messages: hi }, { timeout: 300 }));
+
+		await until(m, 'requests');
+		over();
+		assert.ok(await end instanceof
+			OpenAI.APIConnectionTimeoutError);
 	});
 
 	assert.equal(log.length, 1);
+	await until(m, 'aborted');
 });
 
 test('openai: 30 streams at once on kept connections', async () => {
