@@ -77,10 +77,12 @@ const length = (n) => `Content-Length: ${n}\r\n`;
 const date = (s) => new Date(Date.now() + s * 1000).toUTCString()
 	.replaceAll(',', '%2C').replaceAll(' ', '+');
 
-// Long enough for a slow machine to have asked by then.
-const soon = { set: 'first-event-timeout = 1s' };
+// Long enough for a busy machine to have asked, and to have been answered what
+// comes before the silence. Where there is a second provider, the first one has
+// half of the total time to say something.
+const soon = { set: 'first-event-timeout = 4s' };
 const quiet = { set: 'idle-timeout = 1s' };
-const short = { set: 'total-timeout = 1s' };
+const short = { set: 'total-timeout = 8s' };
 const h2 = { set: 'http2 = yes' };
 const stream = { only: ['sse', 'text'] };
 const one = { only: ['json'] };
