@@ -51,4 +51,6 @@ fi
 echo "Installing, to build and run ($1):$missing"
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq
-$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# A machine that has just begun may be installing its updates.
+$sudo apt-get -o DPkg::Lock::Timeout=300 install -y -qq \
+    --no-install-recommends $missing >/dev/null
