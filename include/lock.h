@@ -21,8 +21,9 @@ void	lock_drop(int fd, off_t at);
 int	lock_wait(int fd, off_t at, int64_t ms);
 
 /* A sleep between two tries: from 20 us to 640 us, longer each time. False,
- * with EAGAIN, when `ms` have passed since the first; begin with { 0, 0 }. The
- * first three calls do not sleep. */
+ * with EAGAIN, when `ms` have passed since the first and there was a try for
+ * each three of them; begin with { 0, 0 }. The first three calls do not
+ * sleep. */
 struct lock_nap {
 	int	 tries;
 	int64_t	 began;
