@@ -38,10 +38,12 @@ setup_dir()
 	export DIR
 }
 
-# until_true SECONDS COMMAND...: run it until it succeeds.
+# until_true SECONDS COMMAND...: run it until it succeeds; 1 if it never does.
+# SECONDS are a quiet machine's. A busy one, where a process may stand still for
+# some of them, has six times as many; nothing is proved by running out of them.
 until_true()
 {
-	local end=$((SECONDS + $1 + 1))
+	local end=$((SECONDS + 6 * $1 + 1))
 
 	shift
 	until "$@"; do
@@ -100,7 +102,7 @@ forget()
 	sed -i "/ $pid\$/d" "$DIR/pids"
 }
 
-# stop NAME PID: TERM, and 8 s for it to end with status 0. 1 if it had to be
+# stop NAME PID: TERM, and time for it to end with status 0. 1 if it had to be
 # killed or ended otherwise.
 stop()
 {
@@ -230,6 +232,15 @@ closed_port()
 	CLOSED=$(<"$DIR/closed.out")
 }
 
+# same_hour SECONDS: the clock's hour lasts for so long: what is counted by the
+# hour or the day, in UTC, stays in one.
+same_hour()
+{
+	until ((3600 - EPOCHSECONDS % 3600 > $1)); do
+		sleep 0.1
+	done
+}
+
 # -- The mock provider ------------------------------------------------------
 
 # mock_start [OPTIONS]: sets MOCK_PORT, MOCK_PID, MOCK_URL.
@@ -256,7 +267,7 @@ mock_ctl()
 	local method=$1 path=$2
 
 	shift 2
-	curl -sS -m 15 --fail-with-body -X "$method" "$@" \
+	curl -sS -m 90 --fail-with-body -X "$method" "$@" \
 	    "$MOCK_URL/_mock/$path"
 }
 
@@ -288,11 +299,12 @@ mock_stats()
 }
 
 # mock_wait MODEL WHAT [COUNT]: until the counter WHAT of MODEL ("" for all)
-# is COUNT or more, or WHAT is `idle`. 1 after 5 s.
+# is COUNT or more, or WHAT is `idle`. 1 after a minute.
 mock_wait()
 {
-	mock_ctl GET "wait?${1:+model=$(uri "$1")&}what=$2&count=${3:-1}" \
-	    >/dev/null
+	local of=${1:+model=$(uri "$1")&}
+
+	mock_ctl GET "wait?${of}what=$2&count=${3:-1}&ms=60000" >/dev/null
 }
 
 # mock_last MODEL [BACK]: the last request, head and body, as it came.
@@ -445,7 +457,7 @@ stream_open()
 	echo "$SPAWNED" >"$DIR/$name.stream"
 }
 
-# stream_until TEXT: until TEXT has come, at most 10 s.
+# stream_until TEXT: until TEXT has come.
 stream_until()
 {
 	until_true 10 grep -qF -- "$1" "$DIR/${STREAM:-stream}.out"

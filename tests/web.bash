@@ -23,16 +23,37 @@ relevo_serve()
 	    --config "$DIR/relevo.conf" serve --socket "$DIR/relevo.sock"
 	RELEVO_PID=$SPAWNED
 	until_true 10 relevo_up || true
-	# One that was left over is away for a moment when it is replaced.
-	alive "$RELEVO_PID" && until_true 5 test -S "$DIR/relevo.sock" ||
-	    fail "relevo did not start:
+	alive "$RELEVO_PID" || fail "relevo did not start:
 $(tail -n 5 "$DIR/relevo.err")"
+}
+
+# Somebody listens on the socket (__SO_ACCEPTCON). That it is there does not say
+# so: it may be left over, and before listen(2) whoever connects is refused.
+heard()
+{
+	[[ -S $DIR/relevo.sock ]] &&
+	    grep -q " 00010000 .* $DIR/relevo[.]sock\$" /proc/net/unix
+}
+
+unheard()
+{
+	! heard
 }
 
 # There, or dead, which ends the waiting as well.
 relevo_up()
 {
-	[[ -S $DIR/relevo.sock ]] || gone "$RELEVO_PID"
+	heard || gone "$RELEVO_PID"
+}
+
+# SIGKILL for the responder and its workers, until none has the socket any more.
+relevo_kill()
+{
+	forget "$RELEVO_PID"
+	# shellcheck disable=SC2046
+	kill -KILL "$RELEVO_PID" $(pgrep -P "$RELEVO_PID")
+	wait "$RELEVO_PID" || true
+	until_true 10 unheard
 }
 
 # web_up WANTED: an answer to $WEB_UP that has our mark in it, so that no other
