@@ -73,6 +73,7 @@ teardown()
 
 @test "/models: the counts follow the requests" {
 	lighttpd_start fcgi
+	same_hour 30
 	ask p1/org/m2
 	ask p1/org/m2
 	req GET /models
@@ -85,6 +86,7 @@ teardown()
 
 @test "/usage: every documented field, and the figures of two requests" {
 	lighttpd_start fcgi
+	same_hour 30
 	ask p1/org/m2
 	ask p1/org/m2
 	req GET /usage
@@ -166,6 +168,7 @@ usage_tags()
 {
 	local tag other
 
+	same_hour 50
 	ask m1
 	req GET '/usage?history=1'
 	http_status 200
@@ -651,6 +654,7 @@ with_clients()
 @test "token: the client's own budget is kept and shown" {
 	with_clients
 	lighttpd_start fcgi
+	same_hour 30
 	ask m1 '' -H "X-Api-Key: $TOKEN"
 	http_status 200
 	ask m1 '' -H "X-Api-Key: $TOKEN"
