@@ -54,6 +54,8 @@ canary()
 	http_status 200
 	spawn web tail -f /dev/null test-key-planted
 	until_true 5 grep -q '"route"' "$DIR/relevo.err"
+	# not before it is tail: until then it is a bash
+	until_true 5 grep -qa test-key-planted "/proc/$SPAWNED/cmdline"
 	run stop_all
 	((status != 0))
 	for name in heard relevo.err state cmdline; do
