@@ -172,11 +172,11 @@ all_fail()
 @test "nobody: all limited is 429 with the soonest time" {
 	config_tries
 	lighttpd_start fcgi
-	all_fail status=429,retry-after=40
-	mock_script m3 status=429,retry-after=25
+	all_fail status=429,retry-after=400
+	mock_script m3 status=429,retry-after=250
 	chat
 	refused 429 rate_limit_exceeded
-	(($(header retry-after) >= 20 && $(header retry-after) <= 25))
+	(($(header retry-after) >= 200 && $(header retry-after) <= 250))
 	(($(header retry-after-ms) > 0))
 	json '.error.message | test("try again in [0-9]+s")'
 	[[ $(header x-relevo-attempts) == p1:429,p2:429,p3:429,p4:429 ]]
@@ -185,7 +185,7 @@ all_fail()
 @test "nobody: limited lanes are not asked again until their time" {
 	config_tries
 	lighttpd_start fcgi
-	all_fail status=429,retry-after=40
+	all_fail status=429,retry-after=400
 	chat
 	chat
 	refused 429 rate_limit_exceeded
@@ -199,6 +199,8 @@ all_fail()
 # -- Nobody else --------------------------------------------------------------
 
 @test "only lane: tried again at once after a fault, though barred" {
+	local models explained
+
 	config_mock p1 m1 | config_write
 	lighttpd_start fcgi
 	mock_script m1 close 1
@@ -206,12 +208,16 @@ all_fail()
 	refused 502 upstream_cut
 	[[ $(header retry-after) == 1 ]]
 	req GET /models
-	json '.models[0] | .available == false and .reason == "down"'
-	run -0 "$RELEVO" --config "$DIR/relevo.conf" explain m1
-	[[ $output == *', 1 lane'$'\n'* &&
-	    $output == *'p1/m1 is tried though barred'* ]]
+	models=$output
+	explained=$("$RELEVO" --config "$DIR/relevo.conf" explain m1)
+	# What is to be seen while the bar holds is looked at when it was asked
+	# for: it holds for ten seconds, and looking takes some.
 	chat
 	http_status 200
+	jq -e '.models[0] | .available == false and .reason == "down"' \
+	    <<<"$models"
+	[[ $explained == *', 1 lane'$'\n'* &&
+	    $explained == *'p1/m1 is tried though barred'* ]]
 	stream_whole
 	[[ $(header x-relevo-attempts) == p1:barred+ok ]]
 	chat
@@ -250,13 +256,13 @@ all_fail()
 @test "only lane: what the provider said of itself holds" {
 	config_mock p1 m1 | config_write
 	lighttpd_start fcgi
-	mock_script m1 status=503,retry-after=30 1
+	mock_script m1 status=503,retry-after=300 1
 	chat
 	refused 502 upstream_status
-	(($(header retry-after) > 20 && $(header retry-after) <= 30))
+	(($(header retry-after) > 200 && $(header retry-after) <= 300))
 	chat
 	refused 503 all_failed
-	(($(header retry-after) > 10 && $(header retry-after) <= 30))
+	(($(header retry-after) > 200 && $(header retry-after) <= 300))
 	[[ $(mock_stats .total) == 1 ]]
 }
 
@@ -301,7 +307,8 @@ config_after()
 }
 
 @test "after: longer than total-timeout" {
-	config_after 'total-timeout = 400ms'
+	# so long that the first words come before it, on any machine
+	config_after 'total-timeout = 5s'
 	lighttpd_start fcgi
 	told upstream_timeout tokens=99999,pace=5
 }
