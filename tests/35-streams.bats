@@ -122,11 +122,12 @@ leaves_at_once()
 }
 
 @test "heartbeat: after it another is still tried in silence" {
-	config_plain 'heartbeat = 50ms' 'first-event-timeout = 400ms'
+	config_plain 'heartbeat = 50ms'
 	lighttpd_start fcgi
-	mock_script m1 gatehead=never
+	mock_script m1 gatehead=h,status=500
 	ASK_PATH=/chat stream_open '' '' -D "$DIR/head"
 	stream_until ': keepalive'
+	mock_gate h 1
 	stream_wait
 	[[ $status == 0 ]]
 	stream_whole "$DIR/stream.out"
@@ -135,20 +136,20 @@ leaves_at_once()
 	run ! header x-relevo-provider
 	# The head had gone: who answers is in the first event.
 	[[ $(events "$DIR/stream.out" | head -n 1 | jq -r .relevo.attempts) \
-	    == p1:upstream_timeout,p2:ok ]]
+	    == p1:500,p2:ok ]]
 }
 
 @test "heartbeat: when then nobody can, an event says so" {
-	config_mock p1 m1 | sed '/test-key-p1/a\
-	first-event-timeout = 300ms' | config_write 'heartbeat = 50ms'
+	config_mock p1 m1 | config_write 'heartbeat = 50ms'
 	lighttpd_start fcgi
-	mock_script m1 gatehead=never
+	mock_script m1 gatehead=h,status=500
 	stream_open m1
 	stream_until ': keepalive'
+	mock_gate h 1
 	stream_wait
 	[[ $status == 0 ]]
 	run ! grep -q -e DONE -e finish "$DIR/stream.out"
-	events "$DIR/stream.out" | jq -e '.error.code == "upstream_timeout"'
+	events "$DIR/stream.out" | jq -e '.error.code == "upstream_status"'
 }
 
 @test "heartbeat: between two chunks, and none in bare text" {
@@ -243,13 +244,13 @@ does_not_read()
 }
 
 @test "stalled: others go on, memory stays, every byte comes: lighttpd" {
-	config_plain
+	config_plain 'client-stall = 1h'
 	lighttpd_start socket
 	does_not_read
 }
 
 @test "stalled: others go on, memory stays, every byte comes: nginx" {
-	config_plain
+	config_plain 'client-stall = 1h'
 	nginx_start keep
 	does_not_read
 }

@@ -15,7 +15,7 @@ setup()
 	{
 		config_mock p1 m1
 		config_mock p2 m2
-	} | config_write
+	} | config_write 'client-stall = 1h'
 	nginx_start keep
 	ask m2
 	http_status 200
