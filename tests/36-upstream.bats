@@ -77,7 +77,7 @@ mock_spare()
 		while (my $c = $s->accept) {
 			sysread($c, my $junk, 65536);
 			syswrite($c, "HTTP/1.1 429 Too Many Requests\r\n" .
-			    "Retry-After: 7\r\n\r\n{\"error\":{\"message\":" .
+			    "Retry-After: 50\r\n\r\n{\"error\":{\"message\":" .
 			    "\"slow down\",\"code\":\"rate_limit_exceeded\"}}");
 			push @open, $c;
 		}' "$DIR/endless.port"
@@ -90,6 +90,6 @@ mock_spare()
 	lighttpd_start fcgi
 	ask m1
 	http_status 429
-	[[ $(header retry-after) =~ ^[789]$ ]]
+	(($(header retry-after) > 40 && $(header retry-after) <= 60))
 	grep -q '"attempts":"e1:429"' "$DIR/relevo.err"
 }
