@@ -70,17 +70,11 @@ who()
 }
 
 @test "rotation: goes on after kill -9 of supervisor and workers" {
-	local pids
-
 	config_four
 	lighttpd_start socket
 	[[ $(who) == m1 ]]
 	[[ $(who) == m2 ]]
-	pids="$RELEVO_PID $(pgrep -P "$RELEVO_PID")"
-	forget "$RELEVO_PID"
-	# shellcheck disable=SC2086
-	kill -KILL $pids
-	wait "$RELEVO_PID" || true
+	relevo_kill
 	rm "$DIR/relevo.sock"
 	relevo_serve
 	# lighttpd counts a backend that was gone as down for a moment.
@@ -126,10 +120,7 @@ up()
 	config_four
 	lighttpd_start socket
 	[[ $(who) == m1 ]]
-	# shellcheck disable=SC2046
-	kill -KILL "$RELEVO_PID" $(pgrep -P "$RELEVO_PID")
-	until_true 10 gone "$RELEVO_PID"
-	forget "$RELEVO_PID"
+	relevo_kill
 	relevo_serve
 	until_true 10 up
 	[[ $(who) == m2 ]]
@@ -137,12 +128,19 @@ up()
 	json '.totals.requests == 2'
 }
 
+# And its responder, whose socket the next one would else find served.
+web_stop()
+{
+	stop web "$WEB_PID"
+	until_true 10 gone "$RELEVO_PID"
+}
+
 @test "rotation: fcgi, then cgi, then fcgi: turn and counts go on" {
 	config_four
 	lighttpd_start fcgi
 	[[ $(who) == m1 ]]
 	[[ $(who) == m2 ]]
-	stop web "$WEB_PID"
+	web_stop
 	lighttpd_start cgi
 	[[ $(who) == m3 ]]
 	req GET /usage
@@ -222,6 +220,7 @@ up()
 	/m1" {/a\
 	tier = 1' | config_write
 	lighttpd_start fcgi
+	same_hour 30
 	for n in m2 m2 m2 m1 m1; do
 		[[ $(who) == "$n" ]]
 	done
