@@ -46,7 +46,7 @@ config_many()
 @test "budget: limits that are hit cost none" {
 	local n
 
-	mock_start --default status=429,retry-after=60
+	mock_start --default status=429,retry-after=600
 	config_many 40
 	lighttpd_start fcgi
 	for n in 1 2 3 4 5 6; do
@@ -56,16 +56,13 @@ config_many()
 }
 
 @test "budget: the time for all is split over the attempts" {
-	local began took
-
 	mock_start --default gatehead=never
-	config_many 8 'total-timeout = 2s'
+	config_many 8 'total-timeout = 4s'
 	lighttpd_start fcgi
-	began=${EPOCHREALTIME/./}
 	ask auto
-	took=$(((${EPOCHREALTIME/./} - began) / 1000))
 	((http_code >= 500))
 	[[ $(mock_stats .total) == 4 ]]
-	# Four times all of it would be the time of none.
-	((took >= 1700 && took < 8000)) || fail "$took ms"
+	# Four times all of it would be the time of none. By relevo's own clock:
+	# curl may take seconds to start.
+	logged '.ms >= 3900 and .ms < 16000'
 }
