@@ -343,12 +343,12 @@ data_lines()
 		exec 9<>"/dev/tcp/127.0.0.1/$MOCK_PORT"
 		printf 'GET /v1/models HTTP/1.1\r\n\r\n%s' \
 		    $'GET /none HTTP/1.0\r\n\r\n' >&9
-		timeout 5 cat <&9 >"$DIR/two"
+		timeout 60 cat <&9 >"$DIR/two"
 		exec 9>&-
 	}
 	[[ $(grep -o 'HTTP/1.1 [0-9]*' "$DIR/two") == \
 	    $'HTTP/1.1 200\nHTTP/1.1 404' ]]
-	printf 'nonsense\r\n\r\n' | timeout 5 bash -c \
+	printf 'nonsense\r\n\r\n' | timeout 60 bash -c \
 	    "exec 9<>/dev/tcp/127.0.0.1/$MOCK_PORT; cat >&9; cat <&9" |
 	    grep -q '^HTTP/1.1 400'
 }
