@@ -102,7 +102,8 @@ sink_put(struct sink *s, const char *p, size_t n)
 	/* Without memory for it, nothing may follow: on_flush ends it. */
 	c->lost = c->lost || buf_put(&c->out, p, n) != 0;
 	loop_post(c->loop, &c->flush);
-	c->full = c->lost || c->out.len - c->at > CGI_FULL;
+	/* Until on_flush takes it back, which is how the relay hears of it. */
+	c->full = c->full || c->lost || c->out.len - c->at > CGI_FULL;
 	return c->full;
 }
 

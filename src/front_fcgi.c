@@ -59,7 +59,8 @@ sink_put(struct sink *s, const char *p, size_t n)
 	c->lost = c->lost || record_output(&c->out, &c->open, c->walk.id, p,
 	    n) != 0;
 	loop_post(c->f->loop, &c->flush);
-	c->full = c->lost || c->out.len - c->out_at > FRONT_FULL;
+	/* Until on_flush takes it back, which is how the relay hears of it. */
+	c->full = c->full || c->lost || c->out.len - c->out_at > FRONT_FULL;
 	return c->full;
 }
 

@@ -127,12 +127,13 @@ on_step(struct loop_task *t)
 
 /* ---- the clocks ---- */
 
-/* Whether silence is filled with comments: not behind [DONE]. */
+/* Whether silence is filled with comments: not behind [DONE], and not on top of
+ * what the client does not take as it is. */
 static bool
 beats(const struct relay *r)
 {
 	return r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
-	    r->call.tail == 0;
+	    r->call.tail == 0 && !r->answer.full;
 }
 
 static void
@@ -146,7 +147,7 @@ clock_set(void *arg)
 	else if (call_live(&r->call))
 		due = call_due(&r->call);
 	beat = r->told + r->rs->cfg->heartbeat_ms;
-	if (beats(r) && !r->answer.full && beat < due)
+	if (beats(r) && beat < due)
 		due = beat;
 	if (due == INT64_MAX)
 		loop_timer_cancel(r->rs->loop, &r->timer);

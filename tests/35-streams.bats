@@ -255,6 +255,19 @@ does_not_read()
 	does_not_read
 }
 
+# A beat that was due after the pause is no sign that there is room.
+@test "stalled: longer than a heartbeat, and every byte comes: lighttpd" {
+	config_plain $'client-stall = 1h\n\theartbeat = 20ms'
+	lighttpd_start socket
+	does_not_read
+}
+
+@test "stalled: longer than a heartbeat, and every byte comes: nginx" {
+	config_plain $'client-stall = 1h\n\theartbeat = 20ms'
+	nginx_start keep
+	does_not_read
+}
+
 @test "stalled: for client-stall, and the connection is closed" {
 	config_plain 'client-stall = 300ms'
 	nginx_start

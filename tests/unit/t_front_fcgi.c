@@ -87,12 +87,33 @@ who_stood_still_looks_before_it_closes(void **state)
 	assert_false(closed_after(8));
 }
 
+/* A small piece behind a part that was sent: the relay still waits to hear that
+ * there is room. */
+static void
+full_until_the_relay_hears_of_room(void **state)
+{
+	static const char text[FRONT_FULL + 1], beat[12];
+	struct front f = { .loop = loop_new() };
+	struct conn c;
+
+	(void)state;
+	conn_make(&c, &f, FRONT_OUT);
+	assert_true(sink_put(&c.sink, text, sizeof(text)));
+	c.out_at = c.out.len / 2;
+	assert_true(sink_put(&c.sink, beat, sizeof(beat)));
+	assert_true(c.full);
+	buf_release(&c.out);
+	loop_unpost(f.loop, &c.flush);
+	loop_free(f.loop);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(behind_a_gap_nothing_follows),
 		cmocka_unit_test(who_stood_still_looks_before_it_closes),
+		cmocka_unit_test(full_until_the_relay_hears_of_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
