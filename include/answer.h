@@ -38,10 +38,10 @@ struct answer {
 /* Note how provider was tried, for the attempts that the head tells. */
 void	answer_trail(struct answer *a, const char *provider, const char *word);
 
-/* Write {"provider","model","attempts"} into out, which holds n bytes: what the
- * first event tells if this attempt answers. "{}" when it does not fit. */
+/* Put {"provider","model","attempts"} into out, which is emptied first: what
+ * the first event tells if this attempt answers. */
 void	answer_who(const struct answer *a, const char *provider,
-	    const char *model, char *out, size_t n);
+	    const char *model, struct buf *out);
 
 /* Give out b and empty it. */
 void	answer_put(struct answer *a, struct buf *b);

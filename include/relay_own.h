@@ -8,6 +8,7 @@
 
 #include "answer.h"
 #include "budget.h"
+#include "buf.h"
 #include "call.h"
 #include "config.h"
 #include "fault.h"
@@ -40,7 +41,7 @@ struct relay {
 	bool			 wait_room;	/* ASK: waiting for a slot */
 	bool			 wait_again;	/* ASK: before the second try */
 	struct fault		 fault;		/* what it ended with */
-	char			 relevo[1024];	/* JSON about who answers */
+	struct buf		 who;		/* JSON about who answers */
 
 	/* clocks, steady ms */
 	struct loop_timer	 timer;

@@ -36,25 +36,19 @@ answer_trail(struct answer *a, const char *provider, const char *word)
 
 void
 answer_who(const struct answer *a, const char *provider, const char *model,
-    char *out, size_t n)
+    struct buf *out)
 {
 	char trail[sizeof(a->trail) + 64];
-	struct buf b;
-	struct json_out w = { &b, false };
+	struct json_out w = { out, false };
 
 	memcpy(trail, a->trail, sizeof(a->trail));
 	trail_add(a, trail, sizeof(trail), provider, "ok");
-	buf_init(&b, n - 1);
+	buf_clear(out);
 	json_open(&w, NULL, '{');
 	json_put(&w, "provider", provider);
 	json_put(&w, "model", model);
 	json_put(&w, "attempts", trail);
 	json_close(&w, '}');
-	if (b.failed)
-		memcpy(out, "{}", 3);
-	else
-		memcpy(out, buf_str(&b), b.len + 1);
-	buf_release(&b);
 }
 
 void

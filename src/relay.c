@@ -18,6 +18,7 @@
 #define RELAY_EVENT	(1024 * 1024)	/* bytes of one event */
 #define RELAY_JSON	(16 * 1024 * 1024)	/* bytes of a JSON answer */
 #define RELAY_SEEN	8	/* limits told by one head */
+#define RELAY_WHO	1023	/* bytes of JSON about who answers */
 
 static void	attempt(struct relay *r, size_t lane);
 static void	on_failed(void *arg, const struct provider_answer *a);
@@ -262,15 +263,20 @@ share_of(struct relay *r)
 static void
 attempt(struct relay *r, size_t lane)
 {
+	const char *who = NULL;
+
 	r->lane = lane;
-	answer_who(&r->answer, relay_provider(r)->name, relay_model(r)->id,
-	    r->relevo, sizeof(r->relevo));
+	if (r->ask.tell) {
+		answer_who(&r->answer, relay_provider(r)->name,
+		    relay_model(r)->id, &r->who);
+		who = r->who.failed ? "{}" : buf_str(&r->who);
+	}
 	if ((r->again || call_write(&r->call, relay_provider(r), relay_model(r),
 	    &r->ask.chat, r->ask.body, r->ask.len, r->answer.mode) == 0) &&
 	    call_start(&r->call, lane, &(struct reply_spec){
 		.mode = r->answer.mode, .want_usage = r->ask.chat.want_usage,
 		.choices = r->ask.chat.choices < 64 ? r->ask.chat.choices : 64,
-		.relevo = r->ask.tell ? r->relevo : NULL,
+		.relevo = who,
 		.max_event = RELAY_EVENT, .max_json = RELAY_JSON,
 	    }, share_of(r)) == 0)
 		clock_set(r);
@@ -404,6 +410,7 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 	r->step.run = on_step;
 	r->began = r->told = loop_now(rs->loop);
 	r->first_ms = -1;
+	buf_init(&r->who, RELAY_WHO);
 	r->fault.retry_ms = -1;
 	call_init(&r->call, rs->loop, rs->dial, ask->len, &events, r);
 	rs->live++;

@@ -85,6 +85,7 @@ relay_free(struct relay *r)
 	loop_unpost(r->rs->loop, &r->step);
 	r->rs->live--;
 	free(r->ask.body);
+	buf_release(&r->who);
 	seek_release(&r->seek);
 	free(r);
 }
