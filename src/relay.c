@@ -388,12 +388,16 @@ static const struct call_events events = { on_head, clock_set, on_out,
 struct relay *
 relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 {
-	struct relay *r = calloc(1, sizeof(*r));
+	struct relay *r = malloc(sizeof(*r));
 	struct text_time now;
 
 	if (r == NULL)
 		goto fail;
-	r->ask = *ask;
+	*r = (struct relay){ .rs = rs, .ask = *ask, .first_ms = -1,
+	    .fault.retry_ms = -1, .timer.fire = on_clock, .step.run = on_step,
+	    .answer = { .sink = sink, .http = ask->http,
+	    .origins = rs->cfg->origins, .mode = ask->text ? REPLY_TEXT :
+	    ask->chat.stream ? REPLY_SSE : REPLY_JSON } };
 	if (seek_init(&r->seek, rs->cfg, rs->ledger, ask->alias, &r->ask.chat,
 	    ask->client) != 0)
 		goto fail;
@@ -402,16 +406,8 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 	    ask->http->max_wait);
 	seek_order(&r->seek, &now, seek_chance(&rs->chance));
 	budget_asked(&rs->budget, now.mono);
-	r->rs = rs;
-	r->answer = (struct answer){ .sink = sink, .http = ask->http,
-	    .origins = rs->cfg->origins, .mode = ask->text ? REPLY_TEXT :
-	    ask->chat.stream ? REPLY_SSE : REPLY_JSON };
-	r->timer.fire = on_clock;
-	r->step.run = on_step;
 	r->began = r->told = loop_now(rs->loop);
-	r->first_ms = -1;
 	buf_init(&r->who, RELAY_WHO);
-	r->fault.retry_ms = -1;
 	call_init(&r->call, rs->loop, rs->dial, ask->len, &events, r);
 	rs->live++;
 	/* Not from here: the front has not stored r when sink->end comes. */
