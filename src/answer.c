@@ -9,6 +9,7 @@
 #include "json.h"
 
 #define ANSWER_HEAD	(16 * 1024)
+#define ANSWER_USUAL	511	/* bytes that nearly every head fits in */
 #define ANSWER_KEEP	(16 * 1024)	/* memory that an idle stream holds */
 
 /* Append ",provider:word", as much of it as fits. */
@@ -66,9 +67,10 @@ static void
 head_begin(const struct answer *a, struct buf *b, int status, const char *type)
 {
 	buf_init(b, ANSWER_HEAD);
+	(void)buf_reserve(b, ANSWER_USUAL);
 	http_head(b, a->http, status, type);
-	http_header(b, "Cache-Control", "no-cache, no-transform");
-	http_header(b, "X-Accel-Buffering", "no");
+	buf_puts(b, "Cache-Control: no-cache, no-transform\r\n"
+	    "X-Accel-Buffering: no\r\n");
 	if (a->trail[0] != '\0')
 		http_header(b, "X-Relevo-Attempts", a->trail);
 	(void)http_cors(b, a->http, a->origins);
