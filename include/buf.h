@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
 	char	*data;		/* not NUL-terminated; NULL while cap is 0 */
@@ -33,8 +34,23 @@ void	buf_clear(struct buf *b);
  * 0, or -1 and b->failed. */
 int	buf_reserve(struct buf *b, size_t n);
 
-/* Append. 0, or -1 with b->failed set and the content unchanged. */
-int	buf_put(struct buf *b, const void *p, size_t n);
+/* As buf_reserve, but more than is asked for, so that many puts of a few bytes
+ * cost few allocations. */
+int	buf_more(struct buf *b, size_t n);
+
+/* Append. 0, or -1 with b->failed set and the content unchanged. Most puts are
+ * of a few bytes, a constant, and fit: inlined, such a one is a store. */
+static inline int
+buf_put(struct buf *b, const void *p, size_t n)
+{
+	if ((b->failed || n > b->max - b->len || n >= b->cap - b->len) &&
+	    buf_more(b, n) < 0)
+		return -1;
+	if (n > 0)
+		memcpy(b->data + b->len, p, n);
+	b->len += n;
+	return 0;
+}
 int	buf_puts(struct buf *b, const char *s);
 int	buf_int(struct buf *b, int64_t v);	/* in decimal */
 int	buf_printf(struct buf *b, const char *fmt, ...)

@@ -77,16 +77,9 @@ buf_reserve(struct buf *b, size_t n)
 }
 
 int
-buf_put(struct buf *b, const void *p, size_t n)
+buf_more(struct buf *b, size_t n)
 {
-	/* Most puts are of a few bytes, and fit. */
-	if ((b->failed || n > b->max - b->len || n >= b->cap - b->len) &&
-	    grow(b, n, false) < 0)
-		return -1;
-	if (n > 0)
-		memcpy(b->data + b->len, p, n);
-	b->len += n;
-	return 0;
+	return grow(b, n, false);
 }
 
 int
