@@ -85,11 +85,12 @@ void	chunk_shape(struct chunk_shape *s, const char *p, size_t n,
 bool	chunk_fits(const struct chunk_shape *s, const char *p, size_t n,
 	    struct chunk_span *text, int64_t *bytes);
 
-/* The same of the event stream p[0..n): how many of its bytes are the line
- * "data: " with an object of that shape and an empty line, LF at their ends; 0
- * when it does not begin with one. */
+/* The same of the event stream p[0..n): how many of its bytes are events that
+ * follow each other, each the line "data: " with an object of that shape and an
+ * empty line, LF at their ends, and no longer than `most`. The lengths of the
+ * texts are added to *bytes. */
 size_t	chunk_leads(const struct chunk_shape *s, const char *p, size_t n,
-    int64_t *bytes);
+	    size_t most, int64_t *bytes);
 
 /* ---- changes ---- */
 

@@ -76,20 +76,25 @@ text_end(const char *p, size_t at, size_t n, int64_t *bytes)
 }
 
 size_t
-chunk_leads(const struct chunk_shape *s, const char *p, size_t n,
+chunk_leads(const struct chunk_shape *s, const char *p, size_t n, size_t most,
     int64_t *bytes)
 {
-	size_t head = BEFORE + s->head, tail = s->tail + BEHIND, end;
+	const size_t head = BEFORE + s->head, tail = s->tail + BEHIND;
+	size_t at, left, end;
+	int64_t text;
 
-	if (s->head == 0 || n < head + tail ||
-	    memcmp(p, s->bytes, head) != 0)
-		return 0;
-	end = text_end(p, head, n, bytes);
-	/* The tail begins with the quote. */
-	if (end <= head || n - end < tail ||
-	    memcmp(p + end, s->bytes + head, tail) != 0)
-		return 0;
-	return end + tail;
+	for (at = 0; s->head != 0; at += end + tail) {
+		left = n - at < most ? n - at : most;
+		if (left < head + tail || memcmp(p + at, s->bytes, head) != 0)
+			break;
+		end = text_end(p + at, head, left, &text);
+		/* The tail begins with the quote. */
+		if (end <= head || left - end < tail ||
+		    memcmp(p + at + end, s->bytes + head, tail) != 0)
+			break;
+		*bytes += text;
+	}
+	return at;
 }
 
 /* ---- edits ---- */

@@ -265,14 +265,10 @@ on_run(void *arg, const char *p, size_t n)
 {
 	struct feed *f = arg;
 	struct reply *r = f->r;
-	size_t start = f->out->len, at = 0, k, most = r->spec.max_event + 2;
-	int64_t bytes;
+	size_t start = f->out->len;
+	size_t at = chunk_leads(&r->shape, p, n, r->spec.max_event + 2,
+	    &r->bytes);
 
-	while ((k = chunk_leads(&r->shape, p + at, n - at < most ? n - at :
-	    most, &bytes)) > 0) {
-		r->bytes += bytes;
-		at += k;
-	}
 	buf_put(f->out, p, at);
 	whole(r, f->out, start);
 	return at;

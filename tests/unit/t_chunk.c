@@ -124,14 +124,14 @@ leads(const struct chunk_shape *s, const char *event, const char *rest,
 {
 	size_t n = strlen(event), more = strlen(rest), k;
 	char *copy = malloc(n + more + 1);
-	int64_t got;
+	int64_t got = 0;
 
 	assert_non_null(copy);
 	memcpy(copy, event, n);
 	memcpy(copy + n, rest, more);
 	copy = realloc(copy, n + more > 0 ? n + more : 1);
 	assert_non_null(copy);
-	k = chunk_leads(s, copy, n + more, &got);
+	k = chunk_leads(s, copy, n + more, n + more, &got);
 	free(copy);
 	if (k == 0)
 		return false;
@@ -189,6 +189,32 @@ test_shape(void **state)
 	assert_false(leads(&s, "data: {\"a\":\"xyz\",\"b\":1}\n\n", "", 0));
 }
 
+/* Events of one shape that follow each other are one run, up to what differs or
+ * is longer than it may be. */
+static void
+test_run(void **state)
+{
+	static const char one[] = "data: {\"a\":\"xyz\",\"b\":1}\n\n";
+	static const char run[] = "data: {\"a\":\"xyz\",\"b\":1}\n\n"
+	    "data: {\"a\":\"z\",\"b\":1}\n\n"
+	    "data: {\"a\":\"longer\",\"b\":1}\n\n"
+	    "data: {\"a\":\"xyz\",\"b\":2}\n\n";
+	const size_t n = strlen(one), all = strlen(run);
+	struct chunk_shape s;
+	int64_t bytes = 7;
+
+	(void)state;
+	chunk_shape(&s, one + 6, n - 8, (struct chunk_span){ 5, 5 });
+	assert_int_equal(chunk_leads(&s, run, all, all, &bytes), all - n);
+	assert_int_equal(bytes, 7 + 3 + 1 + 6);
+	assert_int_equal(chunk_leads(&s, run, all, n, &bytes), 2 * n - 2);
+	assert_int_equal(bytes, 17 + 3 + 1);
+	assert_int_equal(chunk_leads(&s, run, 2 * n - 3, all, &bytes), n);
+	assert_int_equal(bytes, 21 + 3);
+	assert_int_equal(chunk_leads(&s, run, all, n - 1, &bytes), 0);
+	assert_int_equal(bytes, 24);
+}
+
 static void
 test_edits(void **state)
 {
@@ -244,6 +270,7 @@ main(void)
 		cmocka_unit_test(test_not_json),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_shape),
+		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_edits),
 		cmocka_unit_test(test_text),
 	};
