@@ -335,21 +335,19 @@ on_body(char *p, size_t one, size_t n, void *arg)
 	if (fr->turn_of != f || n > FETCH_TURN - fr->turn.len) {
 		connection_keep(f);
 		turn_tell(fr);
-	}
-	if (f->cancelled)
-		return 0;
-	/* As much as fits, or no memory: no need to copy it. */
-	if (n >= FETCH_TURN || (fr->turn.cap == 0 &&
-	    buf_reserve(&fr->turn, FETCH_TURN) != 0)) {
-		turn_tell(fr);
-		if (!f->cancelled)
+		if (f->cancelled)
+			return 0;
+		/* As much as fits, or no memory: no need to copy it. */
+		if (n >= FETCH_TURN ||
+		    buf_reserve(&fr->turn, FETCH_TURN) != 0) {
 			tell(f, p, n);
-	} else {
+			return f->cancelled ? 0 : n;
+		}
 		fr->turn_of = f;
-		memcpy(fr->turn.data + fr->turn.len, p, n);
-		fr->turn.len += n;
 	}
-	return f->cancelled ? 0 : n;
+	memcpy(fr->turn.data + fr->turn.len, p, n);
+	fr->turn.len += n;
+	return n;
 }
 
 static bool
