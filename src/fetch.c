@@ -13,6 +13,7 @@
 #include "url.h"
 
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
+#define FETCH_KEEP	(4 * 1024)	/* of it, that an idle call keeps */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_IDLE	256		/* connections kept without a call */
 #define FETCH_TICK	250	/* ms between looks at a connection */
@@ -440,7 +441,8 @@ fetch_drop(struct fetch *f)
 	*f->prev = f->next;
 	if (f->next != NULL)
 		f->next->prev = f->prev;
-	buf_release(&f->head);
+	if (f->head.cap > FETCH_KEEP)
+		buf_release(&f->head);
 	/* libcurl counts silent retries on a fresh connection over the whole
 	 * life of a handle and gives up at the sixth (7.88, retrycount): one
 	 * that made a connection is not used again. */
@@ -468,6 +470,7 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	f->headed = f->cancelled = f->paused = f->starved = false;
 	f->last = f->astray = false;
 	f->error[0] = '\0';
+	buf_clear(&f->head);
 	e = f->easy;
 	(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
 	/* With none idle libcurl looks at each that is in use, in vain. */
