@@ -60,8 +60,7 @@ body_read(struct conn *c, size_t *n)
 static bool
 conn_begin(struct conn *c, int fd)
 {
-	struct api_request rq = { .http = &c->http };
-	struct fault f;
+	struct api_request rq = { .http = &c->http, .fault.retry_ms = -1 };
 
 	if (FCGX_InitRequest(&c->fcgi, -1, 0) != 0)
 		goto fail;
@@ -87,10 +86,8 @@ conn_begin(struct conn *c, int fd)
 	FCGX_FreeStream(&c->fcgi.err);
 	buf_release(&c->in);
 	buf_release(&c->body);
-	fault_set(&rq.fault, FAULT_NONE, NULL, "%s", "");
-	if (http_read(&c->http, c->fcgi.envp, &c->f->ids, &f) != 0)
-		rq.fault = f;
-	else if (c->walk.too_big)
+	if (http_read(&c->http, c->fcgi.envp, &c->f->ids, &rq.fault) == 0 &&
+	    c->walk.too_big)
 		fault_set(&rq.fault, FAULT_BODY_TOO_LARGE, NULL,
 		    "the body is larger than max-body (%zu bytes)",
 		    c->f->cfg->max_body);
