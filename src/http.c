@@ -96,7 +96,8 @@ store(const char **v, const char *name, size_t n)
 	size_t i;
 
 	for (i = 0; i < VARS; i++) {
-		if (names[i].len == n && memcmp(names[i].name, name, n) == 0) {
+		if (names[i].len == n && names[i].name[n - 1] == name[n - 1] &&
+		    memcmp(names[i].name, name, n) == 0) {
 			v[i] = name + n + 1;
 			return;
 		}
