@@ -20,24 +20,34 @@ first_of(const struct quota_slot *s)
 }
 
 /* A slot that has moved or cannot be read looks empty: take will tell. */
-static void
+static const struct quota_slot *
 see(struct ledger *l, const struct text_time *now, size_t scope,
     int64_t tokens, struct quota_view *v)
 {
 	const struct quota_slot *s = slot_look(&l->b.t, scope);
-	const struct window_rule *r = &l->b.t.scopes[scope].rule;
 
 	*v = (struct quota_view){ .resets = INT64_MAX, .unused = -1 };
+	if (s != NULL)
+		quota_see(s, &l->b.t.scopes[scope].rule, now, tokens, v);
+	return s;
+}
+
+/* What is of the lane alone. */
+static void
+see_lane(struct ledger *l, const struct text_time *now, size_t scope,
+    int64_t tokens, struct quota_view *v)
+{
+	const struct quota_slot *s = see(l, now, scope, tokens, v);
+
 	if (s == NULL)
 		return;
-	quota_see(s, r, now, tokens, v);
-	v->requests = quota_today(s, r, now, false);
+	v->requests = quota_today(s, &l->b.t.scopes[scope].rule, now, false);
 	v->first_ms = first_of(s);
 	v->inflight = (int32_t)s->inflight;
 	v->failures = s->streak > INT32_MAX ? INT32_MAX : (int32_t)s->streak;
 }
 
-/* The stricter of both; the lane's own figures stay. */
+/* The stricter of both. */
 static void
 fold(struct quota_view *v, const struct quota_view *o)
 {
@@ -57,11 +67,11 @@ view_lane(struct ledger *l, const struct text_time *now, size_t lane,
 	struct memo *m;
 
 	n = slot_scopes(&l->b.t, lane, client, scope);
-	see(l, now, scope[0], tokens, v);
+	see_lane(l, now, scope[0], tokens, v);
 	for (i = 1; i < n; i++) {
 		m = &l->memo[scope[i]];
 		if (m->call != l->call) {
-			see(l, now, scope[i], tokens, &m->v);
+			(void)see(l, now, scope[i], tokens, &m->v);
 			m->call = l->call;
 		}
 		fold(v, &m->v);
