@@ -47,13 +47,18 @@ ahead(const struct window_span *s, bool month, int64_t now)
 	return s->start - now > (month ? MONTH + DAY : DAY) && now >= UNSET;
 }
 
+/* When the one that holds now began; 0: with its first use. */
+static int64_t
+span_begin(enum config_day day, bool month, int64_t now)
+{
+	return day_calendar(day) ? day_begin(day, month, now) : 0;
+}
+
 static bool
 span_roll(struct window_span *s, enum config_day day, bool month, int64_t now)
 {
-	int64_t begin = day_calendar(day) ? day_begin(day, month, now) : 0;
-
 	if (s->start == 0) {
-		s->start = begin;
+		s->start = span_begin(day, month, now);
 		return false;
 	}
 	if (now < s->start) {
@@ -66,7 +71,8 @@ span_roll(struct window_span *s, enum config_day day, bool month, int64_t now)
 		s->tok += s->ptok;
 		s->preq = 0;
 		s->ptok = 0;
-		s->start = day_calendar(day) ? begin : now;
+		s->start = day_calendar(day) ? span_begin(day, month, now) :
+		    now;
 		return false;
 	}
 	if (now < day_end(day, month, s->start))
@@ -75,7 +81,7 @@ span_roll(struct window_span *s, enum config_day day, bool month, int64_t now)
 	s->ptok = s->tok;
 	s->req = 0;
 	s->tok = 0;
-	s->start = begin;
+	s->start = span_begin(day, month, now);
 	return true;
 }
 
