@@ -102,10 +102,21 @@ struct window {
 	struct ring ring;		/* if rolling; never written through */
 };
 
-/* Fill w. all false: a window without any limit is left out (false). */
-bool	window_get(struct window *w, const struct window_set *s,
+/* Fill w. */
+void	window_get(struct window *w, const struct window_set *s,
 	    const struct window_rule *r, const struct text_time *t,
-	    enum config_limit l, bool all);
+	    enum config_limit l);
+
+/* Whether window l may have a limit at wall ms: one of the config, or what the
+ * provider said and was not reset. Most scopes limit one or two of the eight:
+ * the others are not looked at. */
+static inline bool
+window_limited(const struct window_set *s, const struct window_rule *r,
+    int64_t wall, enum config_limit l)
+{
+	return r->limits->max[l] != CONFIG_NONE ||
+	    (int64_t)s->until[l] * 1000 > wall;
+}
 
 /* Whether w holds `need` more. */
 bool	window_fits(const struct window *w, int64_t need);

@@ -139,12 +139,12 @@ quota_check(const struct quota_slot *s, const struct window_rule *r,
 {
 	struct window w;
 	int64_t need;
-	int l;
+	enum config_limit l;
 
 	for (l = 0; l < CONFIG_CONCURRENCY; l++) {
-		if (!window_get(&w, &s->windows, r, t,
-		    (enum config_limit)l, false))
+		if (!window_limited(&s->windows, r, t->wall, l))
 			continue;
+		window_get(&w, &s->windows, r, t, l);
 		need = w.tokens ? tokens : 1;
 		if (!window_fits(&w, need))
 			refuse_window(&w, t, need, a);
@@ -281,11 +281,13 @@ quota_see(const struct quota_slot *s, const struct window_rule *r,
 	int64_t most = r->limits->max[CONFIG_CONCURRENCY];
 	struct window w;
 	double p;
-	int l;
+	enum config_limit l;
 
 	for (l = 0; l < CONFIG_CONCURRENCY; l++) {
-		if (window_get(&w, &s->windows, r, t, (enum config_limit)l,
-		    false))
+		if (!window_limited(&s->windows, r, t->wall, l))
+			continue;
+		window_get(&w, &s->windows, r, t, l);
+		if (w.max != CONFIG_NONE)
 			see_window(&w, t, tokens, v);
 	}
 	check_bar(s, r, t, &v->answer);
@@ -305,7 +307,7 @@ quota_rows(const struct quota_slot *s, const struct window_rule *r,
 	int l;
 
 	for (l = 0; l < CONFIG_CONCURRENCY; l++) {
-		window_get(&w, &s->windows, r, t, (enum config_limit)l, true);
+		window_get(&w, &s->windows, r, t, (enum config_limit)l);
 		used = w.own + w.extra;
 		if (w.max == CONFIG_NONE && used == 0)
 			continue;
@@ -330,8 +332,7 @@ quota_today(const struct quota_slot *s, const struct window_rule *r,
 {
 	struct window w;
 
-	window_get(&w, &s->windows, r, t, tokens ? CONFIG_TPD : CONFIG_RPD,
-	    true);
+	window_get(&w, &s->windows, r, t, tokens ? CONFIG_TPD : CONFIG_RPD);
 	return w.own;
 }
 

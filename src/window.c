@@ -290,17 +290,13 @@ said(struct window *w, const struct window_set *s, int64_t now)
 	}
 }
 
-bool
+void
 window_get(struct window *w, const struct window_set *s,
     const struct window_rule *r, const struct text_time *t,
-    enum config_limit l, bool all)
+    enum config_limit l)
 {
 	int ring = shape[l].ring;
 
-	/* Most scopes limit one or two of the eight. */
-	if (!all && r->limits->max[l] == CONFIG_NONE &&
-	    (int64_t)s->until[l] * SECOND <= t->wall)
-		return false;
 	w->limit = l;
 	w->tokens = shape[l].tokens;
 	w->rolling = false;
@@ -311,8 +307,6 @@ window_get(struct window *w, const struct window_set *s,
 	w->configured = r->limits->max[l];
 	w->max = w->configured;
 	said(w, s, t->wall);
-	if (w->max == CONFIG_NONE && !all)
-		return false;
 	w->day = r->day;
 	w->sec = second(t->mono);
 	w->head = damaged(s) ? w->sec : s->head;
@@ -321,12 +315,11 @@ window_get(struct window *w, const struct window_set *s,
 	if (ring < 0) {
 		w->own = span_used(shape[l].month ? &s->month : &s->day,
 		    s->kind, w, shape[l].month, t->wall);
-		return true;
+		return;
 	}
 	w->rolling = true;
 	w->ring = ring_of(s, ring, w->tokens);
 	w->own = ring_sum(&w->ring, w->head, w->sec);
-	return true;
 }
 
 static int64_t
@@ -408,7 +401,7 @@ window_holds(const struct window_set *s, const struct window_rule *r,
 
 	if ((unsigned)l >= CONFIG_CONCURRENCY)
 		return true;
-	window_get(&w, s, r, t, l, true);
+	window_get(&w, s, r, t, l);
 	if (w.rolling)
 		return m.sec / w.ring.unit > w.sec / w.ring.unit - w.ring.n;
 	return w.start != 0 &&
@@ -445,7 +438,7 @@ window_observe(struct window_set *s, const struct window_rule *r,
 
 	if ((unsigned)l >= CONFIG_CONCURRENCY)
 		return;
-	window_get(&w, s, r, t, l, true);
+	window_get(&w, s, r, t, l);
 	/* By our count all of it is used, and some is left: theirs is another
 	 * window, an hour's or a day that begins elsewhere. */
 	if (!w.rolling && remaining > 0 && said_max >= 0 && w.own >= said_max)

@@ -38,8 +38,8 @@ fits(const struct window_set *s, const struct window_rule *r,
 	int l;
 
 	for (l = 0; l < CONFIG_CONCURRENCY; l++) {
-		if (window_get(&w, s, r, t, (enum config_limit)l, false) &&
-		    !window_fits(&w, w.tokens ? tokens : 1))
+		window_get(&w, s, r, t, (enum config_limit)l);
+		if (!window_fits(&w, w.tokens ? tokens : 1))
 			return false;
 	}
 	return true;
@@ -55,8 +55,7 @@ until(const struct window_set *s, const struct window_rule *r,
 	int l;
 
 	for (l = 0; l < CONFIG_CONCURRENCY; l++) {
-		if (!window_get(&w, s, r, t, (enum config_limit)l, false))
-			continue;
+		window_get(&w, s, r, t, (enum config_limit)l);
 		u = window_until(&w, t, w.tokens ? tokens : 1);
 		most = u > most ? u : most;
 	}
@@ -531,7 +530,7 @@ never_below_zero(void **state)
 	window_adjust(&s, m, -5, -5000);
 	window_adjust(&s, m, 0, INT64_MIN / 2);
 	for (l = 0; l < CONFIG_CONCURRENCY; l++) {
-		window_get(&w, &s, &rule, &t, (enum config_limit)l, true);
+		window_get(&w, &s, &rule, &t, (enum config_limit)l);
 		assert_int_equal(0, w.own);
 	}
 }
