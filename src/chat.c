@@ -20,23 +20,17 @@ model(struct chat_walk *s)
 	static const char rule[] = "model must be a string of less than 256 "
 	    "bytes; GET /models lists the names";
 	enum json_token t = chat_next(s);
-	struct buf b;
-	int result = -1;
+	/* It never grows: it has all the room that it may use. */
+	struct buf b = { .data = s->c->model, .cap = CHAT_MODEL,
+	    .max = CHAT_MODEL - 1 };
 
 	if (t == JSON_BAD)
 		return -1;
-	if (t != JSON_STRING)
+	if (t != JSON_STRING || json_text(&s->j, &b) < 0 ||
+	    memchr(b.data, 0, b.len) != NULL)
 		return chat_invalid(s, "model", rule);
-	buf_init(&b, CHAT_MODEL - 1);
-	if (json_text(&s->j, &b) < 0 || memchr(buf_str(&b), 0, b.len) != NULL) {
-		chat_invalid(s, "model", rule);
-	} else {
-		memcpy(s->c->model, buf_str(&b), b.len);
-		s->c->model[b.len] = '\0';
-		result = 0;
-	}
-	buf_release(&b);
-	return result;
+	(void)buf_str(&b);
+	return 0;
 }
 
 static int
@@ -183,20 +177,25 @@ number(struct chat_walk *s, const struct member *m)
 static int
 once(struct chat_walk *s)
 {
+	const char *key = s->j.p + s->j.tok + 1;
+	size_t n = s->j.tok_len - 2, i;
 	struct buf b;
 	uint64_t h;
-	size_t i;
 
 	if (s->keys == CHAT_KEYS)
 		return chat_invalid(s, NULL,
 		    "body has more than 256 top-level members");
 	buf_init(&b, s->j.tok_len);
-	if (json_text(&s->j, &b) < 0) {
-		buf_release(&b);
-		fault_set(s->f, FAULT_INTERNAL, NULL, "out of memory");
-		return -1;
+	if (s->j.escaped) {
+		if (json_text(&s->j, &b) < 0) {
+			buf_release(&b);
+			fault_set(s->f, FAULT_INTERNAL, NULL, "out of memory");
+			return -1;
+		}
+		key = b.data;
+		n = b.len;
 	}
-	h = text_hash(TEXT_HASH, buf_str(&b), b.len);
+	h = text_hash(TEXT_HASH, key, n);
 	buf_release(&b);
 	for (i = 0; i < s->keys && s->key[i] != h; i++)
 		continue;
