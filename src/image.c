@@ -270,43 +270,38 @@ same(const uint64_t *a, const uint64_t *b)
 	return (differs[0] | differs[1]) == 0;
 }
 
-/* Words k to end of a stage: one entry for each that is different. */
-static uint64_t
-redo_put(struct image *im, const struct image_stage *s, size_t k, size_t end,
-    uint64_t n)
+/* One entry: that word of the data gets this value. */
+static void
+redo_put(struct redo *r, uint64_t n, size_t off, uint64_t v)
 {
-	const uint64_t *is = (const void *)(im->base + IMAGE_DATA + s->off);
-	struct redo *r = redo(im);
-
-	for (; k < end; k++) {
-		if (is[k] == s->copy[k])
-			continue;
-		if (n == IMAGE_RECORD)
-			break;			/* IMAGE_BYTES forbids it */
-		put(&r->val[n], s->copy[k]);
-		IMAGE_STORE_HOOK();
-		atomic_store_explicit(&r->off[n], (uint32_t)(s->off + k * 8),
-		    memory_order_relaxed);
-		n++;
-	}
-	return n;
+	put(&r->val[n], v);
+	IMAGE_STORE_HOOK();
+	atomic_store_explicit(&r->off[n], (uint32_t)off, memory_order_relaxed);
 }
 
+/* An entry for each word that is different. */
 static uint64_t
 redo_fill(struct image *im)
 {
+	struct redo *r = redo(im);
 	const struct image_stage *s;
-	const uint64_t *is;
+	const uint64_t *is, *to;
+	size_t k, end, words;
 	uint64_t n = 0;
-	size_t k, words;
 
 	for (s = im->stages; s < im->stages + im->nstages; s++) {
 		is = (const void *)(im->base + IMAGE_DATA + s->off);
+		to = s->copy;
 		words = s->len / 8;
-		for (k = 0; words - k >= 8; k += 8)
-			if (!same(is + k, s->copy + k))
-				n = redo_put(im, s, k, k + 8, n);
-		n = redo_put(im, s, k, words, n);
+		for (k = 0; k < words; k = end) {
+			end = words - k < 8 ? words : k + 8;
+			if (end == k + 8 && same(is + k, to + k))
+				continue;
+			/* Never more than IMAGE_RECORD: IMAGE_BYTES. */
+			for (; k < end; k++)
+				if (is[k] != to[k])
+					redo_put(r, n++, s->off + k * 8, to[k]);
+		}
 	}
 	return n;
 }
