@@ -226,7 +226,7 @@ check_credential(const char *p, size_t n)
 		    memcmp(v.value[0], p, n) == 0);
 	} else {
 		must(memchr(p, '\0', n) != NULL && v.n == 0);
-		must(strstr(buf_str(&errors), "not a text file") != NULL);
+		must(strstr(buf_str(&errors), "no plain text") != NULL);
 	}
 	buf_release(&errors);
 	forget(&v);

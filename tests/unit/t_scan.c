@@ -105,8 +105,8 @@ test_errors(void **state)
 		    "include(\"more.conf\")\n", 0, 0 },
 		{ "include \"x\"", "f:1: include wants one file name: "
 		    "include(\"more.conf\")\n", 0, 0 },
-		{ "include(\"/dev/null\")", "f:1: include: /dev/null: not a "
-		    "text file\n", 0, 0 },
+		{ "include(\"/dev/null\")", "f:1: include: /dev/null: no "
+		    "plain text in UTF-8\n", 0, 0 },
 		{ "include(\"/nonexistent/x\")\na { x = 1 }", "f:1: include: "
 		    "/nonexistent/x: No such file or directory\n", 1, 1 },
 	};
