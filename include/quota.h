@@ -136,7 +136,8 @@ void	quota_check(const struct quota_slot *s, const struct window_rule *r,
 
 /* Reserve one request and `tokens` in every window, one more in flight. t has
  * been raised by every scope of the lease, `lease` is its number. While a bar
- * holds that is a dare: the next may come 1 s later, then 2, doubled to 30. */
+ * holds that is a dare: the next may come 1 s later, then 2, doubled to 30.
+ * lease 0: it was sent before, so it neither dares nor probes. */
 struct window_mark quota_take(struct quota_slot *s,
 	    const struct window_rule *r, const struct text_time *t,
 	    int64_t tokens, uint64_t lease);

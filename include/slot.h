@@ -189,6 +189,7 @@ struct slot_want {
 	struct text_time now;		/* raised by each of them */
 	int64_t	 tokens;		/* at most UINT32_MAX */
 	bool	 more;			/* see SLOT_MORE */
+	bool	 late;			/* sent already: it cannot probe */
 };
 struct slot_got {
 	uint32_t gen, index;

@@ -164,20 +164,28 @@ dare(struct quota_slot *s, const struct text_time *t, uint64_t lease)
 	s->dare_until = t->wall + (gap < DARE_MAX_MS ? gap : DARE_MAX_MS);
 }
 
+/* A take after a bar. */
+static void
+half_open(struct quota_slot *s, uint64_t lease)
+{
+	s->dared = 0;
+	if (probing((enum quota_reason)s->bar))
+		s->probe = lease;
+	else
+		s->bar = QUOTA_OPEN;
+}
+
 struct window_mark
 quota_take(struct quota_slot *s, const struct window_rule *r,
     const struct text_time *t, int64_t tokens, uint64_t lease)
 {
 	s->inflight++;
 	s->last_used = t->wall;
-	if (s->bar != QUOTA_OPEN && t->wall >= s->bar_until) {
-		s->dared = 0;
-		if (probing((enum quota_reason)s->bar))
-			s->probe = lease;
+	if (s->bar != QUOTA_OPEN && lease != 0) {
+		if (t->wall < s->bar_until)
+			dare(s, t, lease);
 		else
-			s->bar = QUOTA_OPEN;
-	} else if (s->bar != QUOTA_OPEN && lease != 0) {
-		dare(s, t, lease);
+			half_open(s, lease);
 	}
 	return window_take(&s->windows, r->day, t, tokens);
 }

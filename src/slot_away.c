@@ -71,7 +71,7 @@ wanted(const struct slot_table *t, const struct slot_lease *l,
 	size_t scope;
 	int k;
 
-	*w = (struct slot_want){ .tokens = l->tokens,
+	*w = (struct slot_want){ .tokens = l->tokens, .late = true,
 	    .more = !slot_holds(l, SLOT_CLIENT) };
 	for (k = 0; k < SLOT_SCOPES; k++) {
 		if ((s = slot_index(t, slot_named(l, k))) == NULL)

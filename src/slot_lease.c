@@ -122,7 +122,7 @@ slot_reserve(struct slot_table *t, const struct text_time *now,
 		goto full;
 	got->gen = s->gen;
 	got->probe = false;
-	number = slot_probe(s->gen, got->index);
+	number = w->late ? 0 : slot_probe(s->gen, got->index);
 	s->owner = (uint16_t)(t->worker + 1);
 	s->owner_gen = t->gen;
 	s->tokens = (uint32_t)w->tokens;
@@ -130,7 +130,7 @@ slot_reserve(struct slot_table *t, const struct text_time *now,
 	for (n = 0; n < w->n; n++) {
 		if ((q = reserve_in(t, now, w, n, s, number)) == NULL)
 			goto full;
-		got->probe = got->probe || q->probe == number;
+		got->probe |= !w->late && q->probe == number;
 	}
 	map_commit(t->map);
 	return 0;

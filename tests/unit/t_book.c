@@ -447,6 +447,43 @@ barred_in_memory(void **state)
 	ledger_close(l);
 }
 
+/* A stream that was served long ago, in memory, is no probe of what the file
+ * still bars: or nobody would be admitted until its end. Nor does it take the
+ * place of another process's probe. */
+static void
+no_probe_comes_back(void **state)
+{
+	const struct quota_ban full = { QUOTA_CAPACITY, T0 + 5000, true };
+	const struct text_time late = { T0 + 6000, t0.mono + 6000 };
+	struct ledger *l = opened(), *other = opened();
+	struct quota_answer why;
+	struct map *m;
+	uint64_t a, b;
+
+	(void)state;
+	ledger_bar(l, &t0, 0, LEDGER_LANE, &full);
+	m = stuck();
+	assert_int_equal(0, ledger_take(l, &late, 0, 0, 500, &a, &why));
+	assert_non_null(ledger_health(l));
+	ledger_good(l, &late, a);
+	map_close(m);
+	ledger_tick(l, &late);
+	assert_null(ledger_health(l));
+	assert_int_equal(0, ledger_take(other, &late, 0, 0, 500, &b, &why));
+	assert_true((b & BOOK_PROBE) != 0);
+	m = stuck();
+	take(l, 1);
+	assert_int_equal(0, ledger_take(l, &late, 0, 0, 500, &a, &why));
+	map_close(m);
+	ledger_tick(l, &late);
+	assert_null(ledger_health(l));
+	ledger_good(other, &late, b);
+	assert_int_equal(QUOTA_OPEN, bar_of(other, 0).reason);
+	sound(other);
+	ledger_close(other);
+	ledger_close(l);
+}
+
 int
 main(void)
 {
@@ -455,7 +492,7 @@ main(void)
 		T(ended_in_memory), T(ended_in_a_short_life),
 		T(open_when_it_came_back), T(open_when_another_file_came),
 		T(a_file_from_memory), T(barred_in_memory), T(patient),
-		T(stuck_from_the_first),
+		T(stuck_from_the_first), T(no_probe_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
