@@ -86,7 +86,7 @@ settle_in(struct slot_table *t, struct map *old, const struct text_time *now)
 
 	sizes(t, &nslots, &naliases);
 	if (map_state(t->map) == MAP_FRESH && old != NULL &&
-	    map_size(old) == map_size(t->map) && map_begin(old) == 0) {
+	    map_size(old) <= map_size(t->map) && map_begin(old) == 0) {
 		memcpy(map_raw(t->map), map_data(old), map_size(old));
 		map_end(old);
 		slot_past_told(t);
@@ -141,6 +141,8 @@ slot_attach(struct slot_table *t, const char *path,
 
 	sizes(t, &nslots, &naliases);
 	want.size = slot_whole(nslots, naliases);
+	if (old != NULL && map_size(old) > want.size)
+		want.size = map_size(old);	/* grown since it was made */
 	if ((m = map_open(&want, now)) == NULL)
 		return -1;
 	if (memory && map_why(m) == NULL)

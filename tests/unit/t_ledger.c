@@ -602,8 +602,20 @@ grows(void **state)
 	assert_int_equal(60, row(l, 30, LEDGER_K_LANE, 0, CONFIG_TPD, false));
 	settle_at(b, 40, other, &good);
 	sound(l, 40);
-	ledger_close(b);
 	ledger_close(l);
+	/* a file that is made anew has what was counted, and such a size */
+	assert_int_equal(0, unlink(path));
+	{
+		struct text_time t = at(50);
+
+		ledger_tick(b, &t);
+	}
+	assert_null(ledger_health(b));
+	assert_int_equal(60, row(b, 50, LEDGER_K_LANE, 399, CONFIG_TPD,
+	    false));
+	assert_int_equal(0, stat(path, &st));
+	assert_int_equal(now.st_size, st.st_size);
+	ledger_close(b);
 	free(m);
 	free(la);
 	free(ids);
