@@ -123,6 +123,7 @@ stay(struct slot_table *t, struct map *old, uint16_t epoch,
 	map_close(t->map);
 	t->map = old;
 	t->epoch = epoch;
+	t->epochs--;
 	t->worker = map_claim(old);
 	if (resolved)
 		(void)slot_resolve(t, now);

@@ -484,6 +484,32 @@ no_probe_comes_back(void **state)
 	ledger_close(l);
 }
 
+/* A worker asks for the file each second, for weeks: that must not use up the
+ * numbers by which the maps are told apart. */
+static void
+numbers_last(void **state)
+{
+	struct book b;
+	uint16_t epochs;
+	char away[128];
+	int i;
+
+	(void)state;
+	snprintf(away, sizeof(away), "%s.away", dir);
+	assert_int_equal(0, rename(dir, away));
+	assert_int_equal(0, book_open(&b, &w.c, &t0));
+	epochs = b.t.epochs;
+	for (i = 0; i < 3; i++)
+		book_tick(&b, &t0);
+	assert_non_null(book_health(&b));
+	assert_int_equal(epochs, b.t.epochs);
+	assert_int_equal(0, rename(away, dir));
+	book_tick(&b, &t0);
+	assert_null(book_health(&b));
+	assert_int_equal(epochs + 1, b.t.epochs);
+	book_close(&b);
+}
+
 int
 main(void)
 {
@@ -493,6 +519,7 @@ main(void)
 		T(open_when_it_came_back), T(open_when_another_file_came),
 		T(a_file_from_memory), T(barred_in_memory), T(patient),
 		T(stuck_from_the_first), T(no_probe_comes_back),
+		T(numbers_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
