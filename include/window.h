@@ -82,6 +82,15 @@ void	window_heal(struct window_set *s, enum config_day day,
 struct window_mark window_take(struct window_set *s, enum config_day day,
 	    const struct text_time *t, int64_t tokens);
 
+/* Count at t, which has been raised, what was used at some time up to t: at
+ * most `today` of it in t's day and `month` in t's month. */
+struct window_use {
+	int64_t	 requests, tokens;
+};
+void	window_add(struct window_set *s, enum config_day day,
+	    const struct text_time *t, const struct window_use *all,
+	    const struct window_use *today, const struct window_use *month);
+
 /* Change what was counted at m by so much, in the windows that it is still
  * in. Never below zero. */
 void	window_adjust(struct window_set *s, struct window_mark m,

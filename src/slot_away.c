@@ -12,9 +12,10 @@ struct use {
 };
 
 /* Of a scope: at the time that memory took the file's place, and what has come
- * since. */
+ * since; of that, in the present day and month is at most so much. */
 struct slot_past {
 	struct use was, due;
+	struct window_use day, month;
 };
 
 /* A lease that is open in memory; then, where it went. */
@@ -60,6 +61,18 @@ slot_past_begin(struct slot_table *t, const struct text_time *now)
 		if ((s = slot_at(t, i, now)) != NULL)
 			t->past[i].was = use_of(s);
 	}
+}
+
+static struct window_use
+within(const struct quota_slot *s, const struct window_rule *r,
+    const struct text_time *now, enum config_limit requests,
+    enum config_limit tokens)
+{
+	struct window w, v;
+
+	window_get(&w, &s->windows, r, now, requests);
+	window_get(&v, &s->windows, r, now, tokens);
+	return (struct window_use){ w.own, v.own };
 }
 
 /* The lease l in memory, if it can be taken once more. */
@@ -123,6 +136,7 @@ collect_open(struct slot_table *t)
 void
 slot_past_end(struct slot_table *t, const struct text_time *now)
 {
+	const struct window_rule *r;
 	const struct quota_slot *s;
 	struct slot_past *p;
 	struct use is;
@@ -139,6 +153,9 @@ slot_past_end(struct slot_table *t, const struct text_time *now)
 		    (uint32_t)more(is.failures, p->was.failures), { 0 } };
 		if (is.bar.until != p->was.bar.until)
 			p->due.bar = is.bar;
+		r = &t->scopes[i].rule;
+		p->day = within(s, r, now, CONFIG_RPD, CONFIG_TPD);
+		p->month = within(s, r, now, CONFIG_RPMONTH, CONFIG_TPMONTH);
 	}
 	if (t->past != NULL)
 		collect_open(t);
@@ -183,21 +200,20 @@ reopen(struct slot_table *t, struct slot_open *o, const struct text_time *now)
 
 /* What has ended, in the history once for each lane: a lease has one lane. */
 static void
-charge(struct slot_table *t, size_t i, const struct use *due,
+charge(struct slot_table *t, size_t i, const struct slot_past *p,
     const struct text_time *now)
 {
-	const struct slot_scope *c = &t->scopes[i];
+	const struct use *due = &p->due;
 	struct text_time at = *now;
 	struct quota_slot *s;
-	struct window_mark m;
 
 	if ((s = slot_stage(t, i, now)) == NULL)
 		return;
 	window_raise(&s->windows, &at);
 	if (due->requests != 0 || due->tokens != 0) {
-		m = window_take(&s->windows, c->rule.day, &at,
-		    (int64_t)due->tokens);
-		window_adjust(&s->windows, m, (int64_t)due->requests - 1, 0);
+		window_add(&s->windows, t->scopes[i].rule.day, &at,
+		    &(struct window_use){ (int64_t)due->requests,
+		    (int64_t)due->tokens }, &p->day, &p->month);
 		s->last_used = now->wall;
 	}
 	s->requests += due->requests;
@@ -225,7 +241,7 @@ slot_past_charge(struct slot_table *t, const struct text_time *now)
 		due = &t->past[i].due;
 		if (due->requests != 0 || due->tokens != 0 ||
 		    due->failures != 0 || due->bar.reason != QUOTA_OPEN)
-			charge(t, i, due, now);
+			charge(t, i, &t->past[i], now);
 	}
 	free(t->past);
 	t->past = NULL;

@@ -272,6 +272,33 @@ window_adjust(struct window_set *s, struct window_mark m, int64_t requests,
 		span_add(&s->month, requests, tokens);
 }
 
+static struct window_use
+least(const struct window_use *a, const struct window_use *b)
+{
+	return (struct window_use){
+	    a->requests < b->requests ? a->requests : b->requests,
+	    a->tokens < b->tokens ? a->tokens : b->tokens };
+}
+
+/* In the rings all of it is as of now, so that it leaves none too early; but a
+ * rolling day has a ring, too. */
+void
+window_add(struct window_set *s, enum config_day day,
+    const struct text_time *t, const struct window_use *all,
+    const struct window_use *today, const struct window_use *month)
+{
+	struct window_use d = least(all, today), m = least(all, month);
+	struct window_mark at = window_take(s, day, t, 0);
+
+	window_adjust(s, at, -1, 0);
+	span_add(&s->day, d.requests, d.tokens);
+	span_add(&s->month, m.requests, m.tokens);
+	if (day != CONFIG_DAY_ROLLING)
+		d = *all;
+	at.serial ^= 0x11;		/* the rings alone */
+	window_adjust(s, at, d.requests, d.tokens);
+}
+
 /* Reading one window. */
 
 static void

@@ -484,6 +484,68 @@ no_probe_comes_back(void **state)
 	ledger_close(l);
 }
 
+static int64_t
+used(struct ledger *l, const struct text_time *t, enum config_limit limit)
+{
+	struct quota_row rows[CONFIG_LIMITS];
+	struct ledger_counts c;
+	size_t n = ledger_report(l, t, LEDGER_K_LANE, 0, &c, rows), i;
+
+	for (i = 0; i < n; i++) {
+		if (rows[i].limit == limit)
+			return rows[i].used;
+	}
+	return 0;
+}
+
+/* One request before and one after `ms` in memory: what the windows of the
+ * file have then. */
+static void
+away_for(int64_t ms, enum config_day day, int64_t rph, int64_t rpd,
+    int64_t rpmonth)
+{
+	const struct text_time late = { T0 + ms, t0.mono + ms };
+	struct ledger *l;
+	struct quota_answer why;
+	struct map *m;
+	uint64_t id;
+
+	w.p.day = day;
+	l = opened();
+	m = stuck();
+	settle_as(l, take(l, 0), &good);
+	assert_non_null(ledger_health(l));
+	assert_int_equal(0, ledger_take(l, &late, 0, 0, 500, &id, &why));
+	ledger_settle(l, &late, id, &good);
+	map_close(m);
+	ledger_tick(l, &late);
+	assert_null(ledger_health(l));
+	assert_int_equal(rph, used(l, &late, CONFIG_RPH));
+	assert_int_equal(rpd, used(l, &late, CONFIG_RPD));
+	assert_int_equal(rpmonth, used(l, &late, CONFIG_RPMONTH));
+	assert_int_equal(60 * rpd, used(l, &late, CONFIG_TPD));
+	assert_int_equal(60 * rpmonth, used(l, &late, CONFIG_TPMONTH));
+	sound(l);
+	ledger_close(l);
+	assert_int_equal(0, unlink(path));
+}
+
+/* Yesterday's use is not taken out of today's quota; of an hour's it is, for it
+ * is not known when it was. */
+static void
+away_over_midnight(void **state)
+{
+	const int64_t hour = 3600000, d = 24 * hour;
+
+	(void)state;
+	away_for(hour, CONFIG_DAY_UTC, 2, 2, 2);
+	away_for(d, CONFIG_DAY_UTC, 2, 1, 2);
+	away_for(11 * d, CONFIG_DAY_UTC, 2, 1, 1);
+	away_for(23 * hour, CONFIG_DAY_ROLLING, 2, 2, 2);
+	away_for(25 * hour, CONFIG_DAY_ROLLING, 1, 1, 2);
+	away_for(25 * hour, CONFIG_DAY_FIRST_USE, 2, 1, 2);
+}
+
 /* A worker asks for the file each second, for weeks: that must not use up the
  * numbers by which the maps are told apart. */
 static void
@@ -519,7 +581,7 @@ main(void)
 		T(open_when_it_came_back), T(open_when_another_file_came),
 		T(a_file_from_memory), T(barred_in_memory), T(patient),
 		T(stuck_from_the_first), T(no_probe_comes_back),
-		T(numbers_last),
+		T(numbers_last), T(away_over_midnight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
