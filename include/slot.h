@@ -263,13 +263,14 @@ size_t	slot_scope_of(const struct slot_table *t, const struct quota_slot *s);
 
 /* Of the time in memory, for the parts of this module: room for it, 0 or -1;
  * it begins, with t->map in memory; it ends, before t->map is replaced; the
- * file that was then put there is told. slot_past_told: it knows already,
- * having been made from a copy. */
+ * file that was then put there is told. slot_past_told: t->map, of which nobody
+ * else knows yet, is a copy of memory, so it needs to be told only what is open
+ * there. */
 int	slot_past_new(struct slot_table *t);
 void	slot_past_begin(struct slot_table *t, const struct text_time *now);
 void	slot_past_end(struct slot_table *t, const struct text_time *now);
 void	slot_past_charge(struct slot_table *t, const struct text_time *now);
-void	slot_past_told(struct slot_table *t);
+void	slot_past_told(struct slot_table *t, const struct text_time *now);
 
 /* Where the tables lie, for the parts of this module. Slots are last, so that
  * they can grow, by SLOT_STEP at least. */

@@ -89,7 +89,7 @@ settle_in(struct slot_table *t, struct map *old, const struct text_time *now)
 	    map_size(old) <= map_size(t->map) && map_begin(old) == 0) {
 		memcpy(map_raw(t->map), map_data(old), map_size(old));
 		map_end(old);
-		slot_past_told(t);
+		slot_past_told(t, now);
 		if (slot_sane(map_raw(t->map), map_size(t->map)))
 			convert(t, now, now);
 		else

@@ -161,9 +161,25 @@ slot_past_end(struct slot_table *t, const struct text_time *now)
 		collect_open(t);
 }
 
-/* The file was made from what memory has. */
+/* What is open in the copy gives back what it reserved, for it is taken once
+ * more, and counts once only. */
+static void
+open_none(struct slot_table *t, const struct text_time *now)
+{
+	static const struct slot_end never = { .unknown = true,
+	    .first_ms = -1 };
+	struct slot_head *h = map_raw(t->map);
+	size_t i;
+
+	for (i = t->nmoved; i < t->nopen; i++) {
+		slot_settle(t, now, t->open[i].from.index, &never);
+		h->taken--;
+		h->settled--;
+	}
+}
+
 void
-slot_past_told(struct slot_table *t)
+slot_past_told(struct slot_table *t, const struct text_time *now)
 {
 	size_t i;
 
@@ -173,7 +189,7 @@ slot_past_told(struct slot_table *t)
 		t->past[i].was.failures += t->past[i].due.failures;
 		t->past[i].due = (struct use){ 0 };
 	}
-	t->nopen = t->nmoved;
+	open_none(t, now);
 }
 
 /* Under way in the file from now on. */

@@ -346,6 +346,39 @@ a_file_from_memory(void **state)
 	ledger_close(l);
 }
 
+/* So is a lease that is open there, which ends in the file as any other. */
+static void
+open_when_a_file_was_made(void **state)
+{
+	struct quota_row rows[CONFIG_LIMITS];
+	struct ledger_counts c;
+	struct ledger *l;
+	char away[128];
+	uint64_t a, b;
+
+	(void)state;
+	snprintf(away, sizeof(away), "%s.away", dir);
+	assert_int_equal(0, rename(dir, away));
+	l = opened();
+	settle_as(l, take(l, 0), &good);
+	a = take(l, 0);
+	b = take(l, 0);
+	assert_int_equal(0, rename(away, dir));
+	ledger_tick(l, &t0);
+	assert_null(ledger_health(l));
+	has(l, LEDGER_K_LANE, 0, 1, 60, 0, 2);
+	has(l, LEDGER_K_CLIENT, 0, 1, 60, 0, 2);
+	ledger_report(l, &t0, LEDGER_K_LANE, 0, &c, rows);
+	assert_int_equal(100, c.first_ms);
+	settle_as(l, a, &good);
+	settle_as(l, b, &bad);
+	has(l, LEDGER_K_LANE, 0, 2, 120, 1, 0);
+	has(l, LEDGER_K_CLIENT, 0, 3, 120, 1, 0);
+	the_last_hour(l, 2, 120, 1);
+	sound(l);
+	ledger_close(l);
+}
+
 static struct quota_answer
 bar_of(struct ledger *l, size_t lane)
 {
@@ -581,7 +614,8 @@ main(void)
 		T(open_when_it_came_back), T(open_when_another_file_came),
 		T(a_file_from_memory), T(barred_in_memory), T(patient),
 		T(stuck_from_the_first), T(no_probe_comes_back),
-		T(numbers_last), T(away_over_midnight),
+		T(open_when_a_file_was_made), T(numbers_last),
+		T(away_over_midnight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
