@@ -113,14 +113,16 @@ asked_by_cgi(void)
 
 /* A CGI gets a query without "=" as its arguments (RFC 3875 4.4; Apache does
  * so): they are words of anybody, `?state+reset` among them. With any other
- * query they can only be a wrapper's, which may name the configuration. */
+ * query they can only be a wrapper's, which may name the configuration. A query
+ * that is not even empty (4.1.7) was lost on the way: suexec passes on no more
+ * than 255 variables, and headers come first. */
 static bool
 arguments_foreign(void)
 {
 	const char *query = getenv("QUERY_STRING");
 
-	return asked_by_cgi() && query != NULL && *query != '\0' &&
-	    strchr(query, '=') == NULL;
+	return asked_by_cgi() && (query == NULL || (*query != '\0' &&
+	    strchr(query, '=') == NULL));
 }
 
 /* Take --config FILE (or --config=FILE) out of argv, wherever it stands before

@@ -138,6 +138,11 @@ cli_of_cgi()
 	[[ ! -e $DIR/theirs ]]
 	"$RELEVO" --config "$DIR/relevo.conf" usage --json |
 	    jq -e '.totals.requests == 1'
+	# QUERY_STRING may be lost on the way; it is never missing otherwise.
+	env -i RELEVO_CONFIG="$DIR/relevo.conf" GATEWAY_INTERFACE=CGI/1.1 \
+	    ASAN_OPTIONS="${ASAN_OPTIONS:-}" REQUEST_METHOD=GET \
+	    REQUEST_URI=/health "$RELEVO" version </dev/null >"$DIR/out"
+	grep -q '"status":"ok"' "$DIR/out"
 	# With an "=" a server passes none: these are a wrapper's.
 	mv "$DIR/relevo.conf" "$DIR/other.conf"
 	cli_of_cgi a=b --config "$DIR/other.conf" | jq -e '.ready'
