@@ -399,6 +399,7 @@ only_keepers()
 # outlives Apache, and goes when its socket does.
 kept()
 {
+	look_into
 	LINGER=1m mounted "$1"
 	until_true 10 only_keepers
 	[[ -n $(lingers) ]]

@@ -108,11 +108,12 @@ cgi_alone()
 @test "responder: on descriptor 0, as spawn-fcgi gives it" {
 	# lighttpd's own way: a listening socket as stdin, no argument.
 	lighttpd_start fcgi
-	[[ $(readlink "/proc/$RELEVO_PID/fd/0") == socket:* ]]
 	tr '\0' ' ' <"/proc/$RELEVO_PID/cmdline" >"$DIR/cmdline"
 	[[ $(<"$DIR/cmdline") == "$RELEVO " ]]
 	req GET /health
 	http_status 200
+	look_into
+	[[ $(readlink "/proc/$RELEVO_PID/fd/0") == socket:* ]]
 }
 
 # -- Servers that collect -----------------------------------------------------

@@ -277,6 +277,7 @@ many()
 # own_binary: run a copy, so that it can be replaced.
 own_binary()
 {
+	look_into
 	cp "$RELEVO" "$DIR/relevo"
 	RELEVO=$DIR/relevo
 }

@@ -88,6 +88,7 @@ answers()
 	pid=$SPAWNED
 	web
 	answers
+	look_into
 	# O_CLOEXEC: the check of another binary does not get it.
 	grep -qE '^flags:.*02[0-7]{6}$' "/proc/$pid/fdinfo/3"
 }
