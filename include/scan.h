@@ -58,8 +58,8 @@ void	scan_init(struct scan *s, struct buf *errors);
 void	scan_release(struct scan *s);
 
 /* Add the file and what it includes (relative to the including file, eight
- * deep, 256 files in all). Goes on after an error, as far as that can be done. 0, or -1 when
- * anything was wrong; s then holds what was understood. */
+ * deep, 256 files in all). Goes on after an error, as far as that can be done.
+ * 0, or -1 when anything was wrong; s then holds what was understood. */
 int	scan_path(struct scan *s, const char *path);
 
 /* The same for text that is already here; path names it in errors. */

@@ -366,7 +366,8 @@ other()
 		    REQUEST_URI=/v1/chat/completions \
 		    CONTENT_TYPE=application/json \
 		    RELEVO_CONFIG="$DIR/relevo.conf" \
-		    ASAN_OPTIONS="${ASAN_OPTIONS:-}" timeout -s KILL 99 perl -MFcntl -e '
+		    ASAN_OPTIONS="${ASAN_OPTIONS:-}" \
+		    timeout -s KILL 99 perl -MFcntl -e '
 		        open STDIN, "<", shift; pipe my $r, my $w;
 		        fcntl $w, F_SETFL, O_NONBLOCK;
 		        1 while syswrite $w, "x" x 4096;

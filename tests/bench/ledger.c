@@ -16,7 +16,7 @@
 #include "text.h"
 
 #define ROUNDS	9
-#define TAKES	3000	/* in a second: a window counts 65,535 in its finest bucket */
+#define TAKES	3000	/* in a second: a window's bucket counts 65,535 */
 #define OPENS	50
 
 static double
@@ -56,8 +56,8 @@ make_config(const char *dir, int models, int keys)
 	if (f == NULL)
 		return NULL;
 	fprintf(f, "server { state = \"%s/state\"\n access = open }\n", dir);
-	fprintf(f, "provider p {\n url = http://127.0.0.1:9/v1\n rpm = 100000000"
-	    "\n key = \"");
+	fprintf(f, "provider p {\n url = http://127.0.0.1:9/v1\n"
+	    " rpm = 100000000\n key = \"");
 	for (int i = 0; i < keys; i++)
 		fprintf(f, "%sbench-key-%d", i ? "," : "", i);
 	fprintf(f, "\"\n}\n");
@@ -137,8 +137,8 @@ bench(int models, int keys)
 	int hold[2];
 	pid_t pid;
 
-	if (mkdtemp(dir) == NULL || (c = make_config(dir, models, keys)) == NULL ||
-	    pipe(hold) != 0)
+	if (mkdtemp(dir) == NULL || pipe(hold) != 0 ||
+	    (c = make_config(dir, models, keys)) == NULL)
 		exit(1);
 	text_clock(&now);
 	pid = fork();

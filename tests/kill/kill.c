@@ -7,9 +7,9 @@
  *
  * Time runs 240 times as fast as real time, so a minute passes in 250 ms, and
  * stands still while none of the processes runs: on a machine that is stopped
- * for a while no limit can be used, and no lock is held too long. Each admission
- * is written down with the second under which the ledger counted it; what was
- * written is then checked against every position of each window. */
+ * for a while no limit can be used, and no lock is held too long. Each
+ * admission is written down with the second under which the ledger counted it;
+ * what was written is then checked against every position of each window. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,9 +29,9 @@ static int still_gettime(clockid_t id, struct timespec *ts);
 #include "../../src/ledger.c"
 
 #define SPEED		240
-#define STILL_US	5000		/* longer without any of us is no time */
+#define STILL_US	5000		/* longer without us is no time */
 #define PROCS		8
-#define EVENTS		64000000	/* 2 million in 2,000 kills; not reserved */
+#define EVENTS		64000000	/* 2 million in 2,000 kills */
 #define T0		1795219200000LL
 
 /* FREE has no limit: it keeps the processes in the ledger's code, where the

@@ -9,7 +9,7 @@
 
 struct fail_page {
 	_Atomic int	call;		/* index of fail.c's list; -1: none */
-	_Atomic int	error;		/* errno; 0: a short count (read, write) */
+	_Atomic int	error;		/* errno; 0: a short read, write */
 	_Atomic long	at;		/* which one fails, from 1 on */
 	_Atomic long	seen;		/* calls since it was armed */
 	_Atomic int	on;		/* from `at` on, all of them: 2 */

@@ -363,9 +363,10 @@ walk(int call, int error, int on, const struct asked *a)
 		seen = atomic_load(&page->seen);
 		count[e]++;
 		if (e == LIE || e == HANG || (a->leaves && e != LEFT)) {
-			printf("not ok - %s %ld (errno %d%s), %s: %s\n%.2000s\n",
-			    calls[call].name, n, error, on == 2 ? ", for ever" :
-			    "", a->name, ending_word[e], answer);
+			printf("not ok - %s %ld (errno %d%s), %s: %s\n"
+			    "%.2000s\n", calls[call].name, n, error,
+			    on == 2 ? ", for ever" : "", a->name,
+			    ending_word[e], answer);
 			return false;
 		}
 		/* Only our own memory failed. */
