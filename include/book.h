@@ -41,7 +41,7 @@ int	book_snapshot(struct book *b, const struct config *cfg,
 void	book_close(struct book *b);
 
 /* Take the lock of the tables. A file that is gone, or whose lock is held for
- * 100 ms (2 s unless aside), is left for memory, so -1 means that there is no
+ * 500 ms (2 s unless aside), is left for memory, so -1 means that there is no
  * memory either. */
 int	book_begin(struct book *b, const struct text_time *now);
 void	book_end(struct book *b);

@@ -227,7 +227,7 @@ int64_t	ledger_estimate(struct ledger *l, size_t lane, int64_t raw);
  * processes, checkpoints every 2 s, notices a replaced or truncated file and
  * attaches again. Blocks for the disk, but not after ledger_aside, which is for
  * a loop: that is left to a thread, as long as one can be had, and all others
- * here wait at most 100 ms for a lock that is held too long, not 2 s. */
+ * here wait at most 500 ms for a lock that is held too long, not 2 s. */
 void	ledger_aside(struct ledger *l);
 void	ledger_tick(struct ledger *l, const struct text_time *now);
 

@@ -109,7 +109,7 @@ static const struct ledger_end good = { .counted = true, .prompt = 40,
 static const struct ledger_end bad = { .asked = true, .failed = true,
     .prompt = -1, .completion = -1, .first_ms = -1 };
 
-/* On a loop: one that waits 100 ms for the lock and has a tick. */
+/* On a loop: one that waits 500 ms for the lock and has a tick. */
 static struct ledger *
 opened(void)
 {
@@ -412,9 +412,15 @@ patient(void **state)
 	assert_null(holder);
 	l = opened();
 	has(l, LEDGER_K_LANE, 0, 1, 500, 1, 0);
-	/* who serves many does not */
+	/* who serves many is less so */
 	holder = stuck();
-	slow = 2;
+	slow = 3;
+	ledger_settle(l, &t0, take(l, 0), &good);
+	assert_null(holder);
+	assert_null(ledger_health(l));
+	has(l, LEDGER_K_LANE, 0, 2, 560, 1, 0);
+	holder = stuck();
+	slow = TRIES_LOOP + 1;
 	take(l, 0);
 	assert_non_null(holder);
 	assert_non_null(ledger_health(l));
@@ -422,7 +428,7 @@ patient(void **state)
 	assert_null(holder);
 	ledger_tick(l, &t0);
 	assert_null(ledger_health(l));
-	has(l, LEDGER_K_LANE, 0, 1, 500, 1, 1);
+	has(l, LEDGER_K_LANE, 0, 2, 560, 1, 1);
 	sound(l);
 	ledger_close(l);
 }
