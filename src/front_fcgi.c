@@ -120,7 +120,7 @@ conn_done(struct conn *c)
 	}
 	FCGX_Free(&c->fcgi, 0);
 	c->state = IDLE;
-	c->ended = false;
+	c->ended = c->full = false;
 	buf_release(&c->out);
 	record_start(&c->walk, f->cfg->max_body);
 	loop_timer_cancel(f->loop, &c->timer);

@@ -107,6 +107,33 @@ full_until_the_relay_hears_of_room(void **state)
 	loop_free(f.loop);
 }
 
+/* A large answer leaves nothing behind for the next one of the connection. */
+static void
+a_kept_connection_begins_with_room(void **state)
+{
+	static const char text[FRONT_FULL + 1];
+	struct config cfg = { .max_body = 1000 };
+	struct front f = { .loop = loop_new(), .cfg = &cfg };
+	struct conn c;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	conn_make(&c, &f, FRONT_OUT);
+	c.io.fd = fd[0];
+	c.fcgi.keepConnection = 1;
+	assert_true(sink_put(&c.sink, text, sizeof(text)));
+	sink_end(&c.sink, true);
+	on_flush(&c.flush);
+	assert_int_equal(c.state, IDLE);
+	assert_false(sink_put(&c.sink, text, 10));
+	buf_release(&c.out);
+	loop_unpost(f.loop, &c.flush);
+	loop_free(f.loop);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 int
 main(void)
 {
@@ -114,6 +141,7 @@ main(void)
 		cmocka_unit_test(behind_a_gap_nothing_follows),
 		cmocka_unit_test(who_stood_still_looks_before_it_closes),
 		cmocka_unit_test(full_until_the_relay_hears_of_room),
+		cmocka_unit_test(a_kept_connection_begins_with_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
