@@ -259,7 +259,8 @@ fetcher_free(struct fetcher *fr)
 
 /* ---- one call ---- */
 
-/* Its connection is not kept when enough are idle. libcurl's own maximum counts
+/* Its connection is not kept when enough are idle, beside those of which
+ * nothing is wanted because their call is paused. libcurl's own maximum counts
  * those in use, so that above it none is used again, and costs a search through
  * all at each end: 70 us among 1,000. So that stands well above what is kept,
  * for what is not seen here: calls without a socket yet, or many on one. Once
@@ -267,7 +268,8 @@ fetcher_free(struct fetcher *fr)
 static void
 connection_keep(struct fetch *f)
 {
-	bool last = f->t->fr->socks.idle >= FETCH_IDLE;
+	const struct fetcher *fr = f->t->fr;
+	bool last = fr->socks.idle >= FETCH_IDLE + fr->paused;
 
 	if (last != f->last)
 		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE,
@@ -304,6 +306,7 @@ static void
 tell(struct fetch *f, const char *p, size_t n)
 {
 	if (f->events->body(f->arg, p, n) && !f->cancelled) {
+		f->t->fr->paused += !f->paused;
 		f->paused = true;
 		(void)curl_easy_pause(f->easy, CURLPAUSE_RECV);
 	}
@@ -438,6 +441,7 @@ fetch_drop(struct fetch *f)
 	(void)curl_multi_remove_handle(t->fr->multi, f->easy);
 	loop_timer_cancel(t->fr->loop, &f->clock);
 	t->fr->calls--;
+	t->fr->paused -= f->paused;
 	*f->prev = f->next;
 	if (f->next != NULL)
 		f->next->prev = f->prev;
@@ -524,6 +528,7 @@ fetch_resume(struct fetch *f)
 	if (!f->paused || f->cancelled)
 		return;
 	f->paused = false;
+	fr->paused--;
 	fr->inside = true;
 	(void)curl_easy_pause(f->easy, CURLPAUSE_CONT);
 	leave(fr);

@@ -295,6 +295,77 @@ what_comes_between_two_requests_is_no_answer(void **state)
 	close(done[1]);
 }
 
+/* ---- which connections are kept ---- */
+
+/* Half an answer on each of n connections, then a whole one on the next; until
+ * all are closed. */
+static void
+serve_halves(int listener, int n)
+{
+	char p[4096];
+	int fd = -1;
+
+	for (int i = 0; i <= n; i++) {
+		fd = accept(listener, NULL, NULL);
+		if (read(fd, p, sizeof(p)) <= 0)
+			_exit(1);
+		dprintf(fd, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nx",
+		    i < n ? 2 : 1);
+	}
+	_exit(read(fd, p, sizeof(p)) == 0 ? 0 : 2);
+}
+
+static bool
+on_flood(void *arg, const char *p, size_t n)
+{
+	struct heard *h = arg;
+
+	(void)p;
+	(void)n;
+	loop_stop(h->loop);
+	return true;
+}
+
+/* However many clients take nothing, their connections are in use. */
+static void
+what_is_paused_is_not_idle(void **state)
+{
+	static const struct fetch_events floods = { on_some_head, on_flood,
+	    on_end };
+	struct heard h = { .loop = loop_new() };
+	struct fetcher *fr = fetcher_new(h.loop);
+	int port = 0, fd = deaf("127.0.0.1", &port), status;
+	struct fetch_target *t = target_at(fr, "127.0.0.1", port, 60000);
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(listen(fd, 5), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		serve_halves(fd, FETCH_IDLE);
+	for (int i = 0; i < FETCH_IDLE; i++) {
+		assert_non_null(fetch_start(fr, t, "x", 1, &floods, &h));
+		loop_run(h.loop);
+	}
+	assert_non_null(fetch_start(fr, t, "x", 1, &events, &h));
+	loop_run(h.loop);
+	assert_int_equal(h.ends, 1);
+	assert_int_equal(h.result, FETCH_OK);
+	/* Theirs, and that of the answer. */
+	assert_int_equal(fr->socks.idle, FETCH_IDLE + 1);
+	assert_int_equal(fr->paused, FETCH_IDLE);
+	while (fr->live != NULL)
+		fetch_cancel(fr->live);
+	assert_int_equal(fr->paused, 0);
+	assert_int_equal(fr->socks.idle, 1);
+	fetcher_free(fr);
+	loop_free(h.loop);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(fd);
+}
+
 /* ---- the time for a connection ---- */
 
 static void
@@ -408,6 +479,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_between_two_requests_is_no_answer),
+		cmocka_unit_test(what_is_paused_is_not_idle),
 		cmocka_unit_test(a_shortage_is_that_of_its_own_call),
 		cmocka_unit_test(who_does_not_let_us_in_is_given_up),
 		cmocka_unit_test(a_silent_address_leaves_time_for_the_next),
