@@ -47,6 +47,19 @@ socks_release(struct socks *s)
 	s->n = 0;
 }
 
+/* End a connection, and leave nothing to read: whoever looks whether it lives
+ * by peeking for a byte (libcurl 7.88) would find one. */
+static void
+hang_up(int fd)
+{
+	char p[4096];
+	int most = 64;
+
+	(void)shutdown(fd, SHUT_RDWR);
+	while (recv(fd, p, sizeof(p), MSG_DONTWAIT) > 0 && --most > 0)
+		continue;
+}
+
 static void
 on_ready(struct loop_io *io, unsigned events)
 {
@@ -60,7 +73,7 @@ on_ready(struct loop_io *io, unsigned events)
 	 * bytes that are nobody's, and the next answer would begin with them;
 	 * the library looks whether it hung up before it uses it again. */
 	if (k->kept)
-		(void)shutdown(io->fd, SHUT_RDWR);
+		hang_up(io->fd);
 	loop_forget(k->s->loop, io);
 }
 

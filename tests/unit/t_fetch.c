@@ -295,6 +295,85 @@ what_comes_between_two_requests_is_no_answer(void **state)
 	close(done[1]);
 }
 
+/* More than the five that libcurl tries again in silence. */
+#define ENDED	8
+
+/* Answers a request on each of ENDED connections at once, says something more
+ * on each when told to, and closes it; then answers one that is new. */
+static void
+serve_and_close(int listener, int go, int done)
+{
+	int fd[ENDED];
+	char p[4096];
+
+	alarm(60);	/* it has no client when the test fails */
+	for (int i = 0; i < ENDED; i++) {
+		fd[i] = accept(listener, NULL, NULL);
+		if (read(fd[i], p, sizeof(p)) <= 0)
+			_exit(1);
+	}
+	for (int i = 0; i < ENDED; i++)
+		say(fd[i], "first");
+	if (read(go, p, 1) != 1)
+		_exit(2);
+	for (int i = 0; i < ENDED; i++) {
+		say(fd[i], "stray");
+		close(fd[i]);
+	}
+	if (write(done, "x", 1) != 1)
+		_exit(3);
+	fd[0] = accept(listener, NULL, NULL);
+	if (read(fd[0], p, sizeof(p)) <= 0)
+		_exit(4);
+	say(fd[0], "second");
+	_exit(0);
+}
+
+/* A provider that ends all idle connections with a last word, as TLS does. */
+static void
+what_ended_while_idle_is_not_tried(void **state)
+{
+	struct heard h = { .loop = loop_new() };
+	struct fetcher *fr = fetcher_new(h.loop);
+	struct loop_io io = { .ready = on_done };
+	int port = 0, fd = deaf("127.0.0.1", &port), go[2], done[2], status;
+	struct fetch_target *t = target_at(fr, "127.0.0.1", port, 60000);
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(listen(fd, ENDED), 0);
+	assert_int_equal(pipe(go) | pipe(done), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		serve_and_close(fd, go[0], done[1]);
+	for (int i = 0; i < ENDED; i++)
+		assert_non_null(fetch_start(fr, t, "x", 1, &events, &h));
+	while (h.ends < ENDED)
+		loop_run(h.loop);
+	assert_int_equal(fr->socks.idle, ENDED);
+	/* As above, the loop has seen them all when it sees this. */
+	stopped = h.loop;
+	io.fd = done[0];
+	assert_int_equal(loop_watch(h.loop, &io, EPOLLIN), 0);
+	assert_int_equal(write(go[1], "x", 1), 1);
+	loop_run(h.loop);
+	loop_forget(h.loop, &io);
+	assert_non_null(fetch_start(fr, t, "x", 1, &events, &h));
+	while (h.ends == ENDED)
+		loop_run(h.loop);
+	assert_int_equal(h.result, FETCH_OK);
+	fetcher_free(fr);
+	loop_free(h.loop);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(fd);
+	close(go[0]);
+	close(go[1]);
+	close(done[0]);
+	close(done[1]);
+}
+
 /* ---- which connections are kept ---- */
 
 /* Half an answer on each of n connections, then a whole one on the next; until
@@ -305,6 +384,7 @@ serve_halves(int listener, int n)
 	char p[4096];
 	int fd = -1;
 
+	alarm(60);
 	for (int i = 0; i <= n; i++) {
 		fd = accept(listener, NULL, NULL);
 		if (read(fd, p, sizeof(p)) <= 0)
@@ -479,6 +559,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_between_two_requests_is_no_answer),
+		cmocka_unit_test(what_ended_while_idle_is_not_tried),
 		cmocka_unit_test(what_is_paused_is_not_idle),
 		cmocka_unit_test(a_shortage_is_that_of_its_own_call),
 		cmocka_unit_test(who_does_not_let_us_in_is_given_up),
