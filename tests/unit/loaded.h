@@ -80,7 +80,7 @@ loaded_free(struct loaded *l)
 	assert_int_equal(system(cmd), 0);
 }
 
-/* The text has exactly one line "...c:LINE: ... what ...". */
+/* The text has exactly one line "...c:LINE: ... what ..."; 0: without LINE. */
 static inline void
 loaded_says(struct buf *b, int line, const char *what)
 {
@@ -88,7 +88,10 @@ loaded_says(struct buf *b, int line, const char *what)
 	const char *p = buf_str(b), *eol, *hit;
 	int found = 0;
 
-	snprintf(place, sizeof(place), "/c:%d: ", line);
+	if (line == 0)
+		strcpy(place, "/c: ");
+	else
+		snprintf(place, sizeof(place), "/c:%d: ", line);
 	for (; *p != '\0'; p = eol + 1) {
 		eol = strchr(p, '\n');
 		hit = strstr(p, what);
