@@ -161,6 +161,18 @@ export async function done(page) {
 	assert.deepEqual(wrong, []);
 }
 
+/** What the server says to a request that a route of the test has stopped; null:
+ * nothing, and so it is for the page. A connection that was kept may be closed
+ * just then: asked again. */
+export async function real(route, change = {}) {
+	try {
+		return await route.fetch({ maxRetries: 3, ...change });
+	} catch {
+		await route.abort();
+		return null;
+	}
+}
+
 /** Ask, and wait for the answer's end. */
 export async function ask(page, text, { wait = true } = {}) {
 	await page.fill('#message', text);
