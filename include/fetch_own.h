@@ -53,6 +53,7 @@ struct fetch {
 	void			*arg;
 	struct loop_timer	 clock;		/* while it has no connection */
 	int64_t			 late;		/* to get one, steady ms */
+	struct loop_task	 blind;		/* posted: it is to end */
 	bool			 headed;	/* the final head was told */
 	bool			 cancelled;
 	bool			 paused;

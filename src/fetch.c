@@ -48,7 +48,10 @@ act(struct fetcher *fr, curl_socket_t fd, int what)
 static void
 on_timer(struct loop_timer *t)
 {
-	act(LOOP_OWNER(t, struct fetcher, timer), CURL_SOCKET_TIMEOUT, 0);
+	struct fetcher *fr = LOOP_OWNER(t, struct fetcher, timer);
+
+	(void)loop_timer_set(fr->loop, t, INT64_MAX);
+	act(fr, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void
@@ -168,12 +171,23 @@ on_close(void *arg, curl_socket_t fd)
 	return socks_close(&fr->socks, fd);
 }
 
+static void
+on_blind(struct loop_task *t)
+{
+	struct fetch *f = LOOP_OWNER(t, struct fetch, blind);
+
+	f->cancelled = true;	/* as far as its connection goes */
+	finish(f, FETCH_MEMORY, "its socket cannot be watched");
+}
+
+/* libcurl is told of no failure, here or in on_deadline: it would end all calls
+ * and refuse new ones (7.88, multi->dead). Only the call itself ends. */
 static int
 on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
 	struct fetcher *fr = arg;
 	struct fetch *f = NULL;		/* of a handle that is curl's own */
-	unsigned events = 0;
+	int rc;
 
 	(void)unused;
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &f);
@@ -183,26 +197,26 @@ on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 	 * HTTP/2 has frames that are no answer. */
 	if (what == CURL_POLL_REMOVE && f != NULL && f->headed && !f->paused &&
 	    !f->t->http2)
-		return socks_keep(&fr->socks, fd);
-	if (what & CURL_POLL_IN)
-		events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		events |= EPOLLOUT;
-	return socks_want(&fr->socks, fd, events);
+		rc = socks_keep(&fr->socks, fd);
+	else
+		rc = socks_want(&fr->socks, fd,
+		    (what & CURL_POLL_IN ? (unsigned)EPOLLIN : 0) |
+		    (what & CURL_POLL_OUT ? (unsigned)EPOLLOUT : 0));
+	if (rc != 0 && f != NULL)
+		loop_post(fr->loop, &f->blind);
+	return 0;
 }
 
-/* Only stores: curl must not be called from its own timer callback. */
+/* Only stores: curl must not be called from its own timer callback. While there
+ * are calls the timer keeps its place on the loop: this cannot fail. */
 static int
 on_deadline(CURLM *multi, long ms, void *arg)
 {
 	struct fetcher *fr = arg;
 
 	(void)multi;
-	if (ms < 0)
-		loop_timer_cancel(fr->loop, &fr->timer);
-	else if (loop_timer_set(fr->loop, &fr->timer,
-	    loop_now(fr->loop) + ms) != 0)
-		return -1;
+	(void)loop_timer_set(fr->loop, &fr->timer,
+	    ms < 0 ? INT64_MAX : loop_now(fr->loop) + ms);
 	return 0;
 }
 
@@ -418,6 +432,7 @@ fetch_new(struct fetch_target *t)
 		return NULL;
 	f->t = t;
 	f->clock.fire = on_clock;
+	f->blind.run = on_blind;
 	buf_init(&f->head, FETCH_HEAD);
 	f->easy = curl_easy_init();
 	if (f->easy == NULL || !easy_setup(f)) {
@@ -440,7 +455,9 @@ fetch_drop(struct fetch *f)
 		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE, 1L);
 	(void)curl_multi_remove_handle(t->fr->multi, f->easy);
 	loop_timer_cancel(t->fr->loop, &f->clock);
-	t->fr->calls--;
+	loop_unpost(t->fr->loop, &f->blind);
+	if (--t->fr->calls == 0)
+		loop_timer_cancel(t->fr->loop, &t->fr->timer);
 	t->fr->paused -= f->paused;
 	*f->prev = f->next;
 	if (f->next != NULL)
@@ -495,7 +512,8 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	fr->live = f;
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_MAXCONNECTS,
 	    ++fr->calls + 2L * FETCH_IDLE);
-	if (clock_start(f) != 0 ||
+	if (clock_start(f) != 0 || (fr->timer.place == 0 &&
+	    loop_timer_set(fr->loop, &fr->timer, INT64_MAX) != 0) ||
 	    curl_multi_add_handle(fr->multi, e) != CURLM_OK) {
 		fetch_drop(f);
 		return NULL;

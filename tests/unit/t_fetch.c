@@ -5,8 +5,10 @@
 #include <cmocka.h>
 
 #define socks_open	fake_open
+#define socks_want	fake_want
 #include "../../src/fetch.c"
 #undef socks_open
+#undef socks_want
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 int socks_open(struct socks *s, int family, int type, int protocol);
+int socks_want(struct socks *s, int fd, unsigned events);
 
 struct heard {
 	struct loop	*loop;
@@ -25,6 +28,8 @@ struct heard {
 };
 
 static bool none_left;		/* no descriptor is */
+static bool none_watched;	/* the kernel has no room for one more */
+static bool no_room;		/* nor have the loop's timers */
 static struct fetch *victim;	/* its client leaves then */
 static struct loop *stopped;
 
@@ -39,6 +44,19 @@ fake_open(struct socks *s, int family, int type, int protocol)
 	}
 	errno = EMFILE;
 	return -1;
+}
+
+int
+fake_want(struct socks *s, int fd, unsigned events)
+{
+	return none_watched && events != 0 ? -1 : socks_want(s, fd, events);
+}
+
+/* By which the loop makes room for its timers. */
+void *
+reallocarray(void *p, size_t n, size_t size)
+{
+	return no_room ? NULL : realloc(p, n * size);
 }
 
 static void
@@ -190,6 +208,85 @@ a_shortage_is_that_of_its_own_call(void **state)
 	assert_int_equal(h.ends, 2);
 	assert_int_equal(h.result, FETCH_REFUSED);
 	fetcher_free(fr);
+	loop_free(h.loop);
+	close(fd);
+}
+
+/* One call is under way, the next one's socket cannot be watched, and a third
+ * comes after it. */
+static void
+what_cannot_be_watched_is_its_own_call(void **state)
+{
+	struct heard h = { .loop = loop_new() }, first = { .loop = h.loop,
+	    .only_head = true };
+	struct fetcher *fr = fetcher_new(h.loop);
+	int port[3] = { 0 }, fd[3];
+	struct fetch_target *t[3];
+	struct server s[2];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		fd[i] = deaf("127.0.0.1", &port[i]);
+		t[i] = target_at(fr, "127.0.0.1", port[i], 5000);
+	}
+	server_start(&s[0], h.loop, fd[0], "HTTP/1.1 200 OK\r\n\r\n");
+	server_start(&s[1], h.loop, fd[1], "HTTP/1.1 204 No Content\r\n\r\n");
+	assert_int_equal(listen(fd[2], 5), 0);
+	assert_non_null(fetch_start(fr, t[0], "x", 1, &events, &first));
+	loop_run(h.loop);
+	assert_int_equal(first.status, 200);
+	none_watched = true;
+	assert_non_null(fetch_start(fr, t[2], "x", 1, &events, &h));
+	loop_run(h.loop);
+	assert_int_equal(h.ends, 1);
+	assert_int_equal(h.result, FETCH_MEMORY);
+	none_watched = false;
+	assert_non_null(fetch_start(fr, t[1], "x", 1, &events, &h));
+	loop_run(h.loop);
+	assert_int_equal(h.result, FETCH_OK);
+	assert_int_equal(h.status, 204);
+	assert_int_equal(first.ends, 0);
+	server_end(&s[0]);		/* which is the end of its answer */
+	loop_run(h.loop);
+	assert_int_equal(first.ends, 1);
+	assert_int_equal(first.result, FETCH_OK);
+	fetcher_free(fr);
+	server_end(&s[1]);
+	loop_free(h.loop);
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
+}
+
+/* A loop without memory, and room for one timer, then for two. */
+static void
+a_call_has_its_timers_or_is_none(void **state)
+{
+	static struct loop_timer fill[1000];
+	struct heard h = { .loop = loop_new() };
+	struct fetcher *fr = fetcher_new(h.loop);
+	int port = 0, fd = deaf("127.0.0.1", &port), n = 0;
+	struct fetch_target *t = target_at(fr, "127.0.0.1", port, 5000);
+	struct server s;
+
+	(void)state;
+	server_start(&s, h.loop, fd, "HTTP/1.1 204 No Content\r\n\r\n");
+	/* These have room. */
+	assert_int_equal(loop_timer_set(h.loop, &fill[n++], INT64_MAX), 0);
+	(void)socks_close(&fr->socks, socks_open(&fr->socks, AF_INET,
+	    SOCK_STREAM, 0));
+	no_room = true;
+	while (loop_timer_set(h.loop, &fill[n], INT64_MAX) == 0)
+		n++;
+	loop_timer_cancel(h.loop, &fill[--n]);
+	assert_null(fetch_start(fr, t, "x", 1, &events, &h));
+	loop_timer_cancel(h.loop, &fill[--n]);
+	assert_non_null(fetch_start(fr, t, "x", 1, &events, &h));
+	loop_run(h.loop);
+	assert_int_equal(h.ends, 1);
+	assert_int_equal(h.result, FETCH_OK);
+	no_room = false;
+	fetcher_free(fr);
+	server_end(&s);
 	loop_free(h.loop);
 	close(fd);
 }
@@ -545,7 +642,7 @@ an_answer_under_way_has_no_timer(void **state)
 	assert_int_equal(f->clock.place, 0);
 	on_look(&w.timer);
 	loop_run(h.loop);
-	assert_int_equal(fr->timer.place, 0);
+	assert_true(fr->timer.due == INT64_MAX);
 	fetch_cancel(f);
 	assert_int_equal(h.ends, 0);
 	fetcher_free(fr);
@@ -562,6 +659,8 @@ main(void)
 		cmocka_unit_test(what_ended_while_idle_is_not_tried),
 		cmocka_unit_test(what_is_paused_is_not_idle),
 		cmocka_unit_test(a_shortage_is_that_of_its_own_call),
+		cmocka_unit_test(what_cannot_be_watched_is_its_own_call),
+		cmocka_unit_test(a_call_has_its_timers_or_is_none),
 		cmocka_unit_test(who_does_not_let_us_in_is_given_up),
 		cmocka_unit_test(a_silent_address_leaves_time_for_the_next),
 		cmocka_unit_test(an_answer_under_way_has_no_timer),
