@@ -43,11 +43,12 @@ void	answer_trail(struct answer *a, const char *provider, const char *word);
 void	answer_who(const struct answer *a, const char *provider,
 	    const char *model, struct buf *out);
 
-/* Give out b and empty it. */
+/* Give out b, unless the head could not be, and empty it. */
 void	answer_put(struct answer *a, struct buf *b);
 
 /* The head of a good answer, unless it is out; provider and model, as far as
- * they are known (else NULL). */
+ * they are known (else NULL). Without memory for it a->headed stays false, and
+ * all that is left to give is a fault. */
 void	answer_head(struct answer *a, const char *provider, const char *model);
 
 /* A comment: keeps idle hops open, and finds out whether the client is still

@@ -55,7 +55,8 @@ answer_who(const struct answer *a, const char *provider, const char *model,
 void
 answer_put(struct answer *a, struct buf *b)
 {
-	if (b->len > 0 && a->sink->put(a->sink, b->data, b->len))
+	if (a->headed && b->len > 0 &&
+	    a->sink->put(a->sink, b->data, b->len))
 		a->full = true;
 	if (b->cap > ANSWER_KEEP)
 		buf_release(b);
@@ -80,7 +81,8 @@ static void
 head_end(struct answer *a, struct buf *b)
 {
 	http_end(b);
-	a->headed = true;
+	/* Half a head would take what follows for its other half. */
+	a->headed = !b->failed;
 	answer_put(a, b);
 	buf_release(b);
 }
@@ -142,11 +144,20 @@ answer_retry(struct buf *head, const struct fault *f)
 static void
 fault_head(struct answer *a, const struct fault *f)
 {
+	char bare[80];		/* without memory for more */
 	struct buf b;
+	int n;
 
 	head_begin(a, &b, f->status, "application/json");
 	answer_retry(&b, f);
 	head_end(a, &b);
+	if (a->headed)
+		return;
+	n = snprintf(bare, sizeof(bare), "Status: %d\r\n"
+	    "Content-Type: application/json\r\n\r\n", f->status);
+	a->headed = true;
+	if (a->sink->put(a->sink, bare, (size_t)n))
+		a->full = true;
 }
 
 int

@@ -123,18 +123,23 @@ on_step(struct loop_task *t)
 {
 	struct relay *r = LOOP_OWNER(t, struct relay, step);
 
-	ask_next(r);
+	if (r->answer.content)
+		relay_stop(r);		/* see on_out */
+	else
+		ask_next(r);
 }
 
 /* ---- the clocks ---- */
 
-/* Whether silence is filled with comments: not behind [DONE], and not on top of
- * what the client does not take as it is. */
+/* Whether silence is filled with comments: not behind [DONE], not on top of
+ * what the client does not take as it is, and not with a head for lost content.
+ */
 static bool
 beats(const struct relay *r)
 {
 	return r->answer.mode == REPLY_SSE && r->rs->cfg->heartbeat_ms > 0 &&
-	    r->call.tail == 0 && !r->answer.full;
+	    r->call.tail == 0 && !r->answer.full &&
+	    (r->answer.headed || !r->answer.content);
 }
 
 static void
@@ -234,6 +239,9 @@ on_out(void *arg)
 		    relay_model(r)->id);
 		free(r->ask.body);
 		r->ask.body = NULL;
+		/* Not from here: the call is under way. */
+		if (!r->answer.headed)
+			loop_post(r->rs->loop, &r->step);
 	}
 	relay_put(r, &r->call.out);
 	if (first || r->call.tail != 0)

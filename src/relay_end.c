@@ -107,6 +107,10 @@ relay_whole(void *arg)
 {
 	struct relay *r = arg;
 
+	if (!r->answer.headed) {
+		relay_stop(r);
+		return;
+	}
 	r->fault.code = FAULT_NONE;
 	relay_end(r, 200, true);
 }
@@ -142,12 +146,12 @@ relay_gone(struct relay *r)
 void
 relay_stop(struct relay *r)
 {
-	if (call_complete(&r->call)) {
+	if (r->answer.headed && call_complete(&r->call)) {
 		call_late(&r->call);
 		return;
 	}
-	relay_settle(r, r->answer.content ? GOOD : UNKNOWN, call_live(&r->call),
-	    false);
+	relay_settle(r, r->answer.content ? GOOD : UNKNOWN,
+	    r->answer.content || call_live(&r->call), false);
 	fault_set(&r->fault, FAULT_OVERLOADED, NULL,
 	    "the gateway had to break the answer off; ask again");
 	r->fault.retry_ms = 1000;
