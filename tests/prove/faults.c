@@ -6,9 +6,9 @@
  * For the first call, the second ... until a request no longer makes so many:
  * the request must be answered whole, or with a clean error, or be told as
  * broken, or have its connection closed; never a lie (an end that looks whole
- * and is not), never a hang, never a fault of the provider for want of our
- * memory, and the worker must live and answer the next one. Memory fails in a
- * second way too: for ever from the n-th on. */
+ * and is not), never a hang, never a fault of the provider, and the worker must
+ * live and answer the next one. Memory fails in a second way too: for ever from
+ * the n-th on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -71,6 +71,9 @@ static const struct asked {
 	{ "/chat, a big body", "POST", "/chat", "{\"model\":\"m1\",\"messages\""
 	  ":[{\"role\":\"user\",\"content\":\"q\"}]}", "data: [DONE]\n\n",
 	  true, true, false },
+	{ "/chat, a new connection", "POST", "/chat", "{\"model\":\"m3\","
+	  "\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]}",
+	  "data: [DONE]\n\n", true, false, false },
 	{ "/chat, who leaves", "POST", "/chat", "{\"model\":\"m1\",\"messages\""
 	  ":[{\"role\":\"user\",\"content\":\"q\"}]}", "", true, false, true },
 	{ "/models", "GET", "/models", NULL, "}", false, false, false },
@@ -263,6 +266,8 @@ judge(const struct asked *a, int ended)
 	if (ended == 0)
 		return strstr(answer, "[DONE]") != NULL &&
 		    !all_words() ? LIE : CLOSED;
+	if (status != answer || strstr(answer, "\r\n\r\n") == NULL)
+		return LIE;
 	error = strstr(answer, "\"error\":{") != NULL;
 	done = strstr(answer, "[DONE]") != NULL;
 	/* Without the memory for its words the status alone has to do. */
@@ -340,7 +345,8 @@ healthy(void)
 
 	for (int i = 0; i < 50; i++) {
 		if (ask(&health) == WHOLE &&
-		    strstr(answer, "\"status\":\"ok\"") != NULL)
+		    strstr(answer, "\"status\":\"ok\"") != NULL &&
+		    ask(&requests[0]) == WHOLE)
 			return true;
 		usleep(100000);		/* after EMFILE it waits a little */
 	}
@@ -369,8 +375,8 @@ walk(int call, int error, int on, const struct asked *a)
 			    ending_word[e], answer);
 			return false;
 		}
-		/* Only our own memory failed. */
-		if (call == 0 && strstr(answer, "\"code\":\"upstream_")) {
+		/* Only we failed. */
+		if (strstr(answer, "\"code\":\"upstream_") != NULL) {
 			printf("not ok - %s %ld%s, %s: the provider is "
 			    "blamed\n%.2000s\n", calls[call].name, n,
 			    on == 2 ? ", for ever" : "", a->name, answer);

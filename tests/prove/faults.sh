@@ -29,8 +29,8 @@ pids+=($!)
 until_there "$dir/port"
 until [[ -s $dir/port ]]; do sleep 0.01; done
 port=$(<"$dir/port")
-# A refusal that closes nothing, so that the pair's first lane is asked again
-# each time.
+# m2: a refusal that closes nothing, so that the pair's first lane is asked
+# again each time. m3: its connection is not used again.
 cat >"$dir/relevo.conf" <<END
 server {
 	state = "$dir/state"
@@ -43,11 +43,14 @@ provider p1 {
 }
 model p1/m1 { }
 model p1/m2 { }
+model p1/m3 { }
 alias pair { models = {"p1/m2", "p1/m1"} }
 END
 chmod 600 "$dir/relevo.conf"
 curl -sS -X PUT "http://127.0.0.1:$port/_mock/script?model=m2" \
     --data-binary 'status=400,message=this+is+unsupported' >/dev/null
+curl -sS -X PUT "http://127.0.0.1:$port/_mock/script?model=m3" \
+    --data-binary 'tokens=5,nochunk' >/dev/null
 truncate -s 4096 "$dir/page"
 RELEVO_FAIL=$dir/page "$build/prove/relevo" --config "$dir/relevo.conf" \
     serve --socket "$dir/sock" 2>"$dir/err" &
