@@ -70,6 +70,18 @@ void	fetch_target_free(struct fetch_target *t);
 /* Free a call that is on no list. */
 void	fetch_free(struct fetch *f);
 
+/* Take f off what is live, and tell its owner. Not from inside libcurl. */
+void	fetch_finish(struct fetch *f, enum fetch_result result,
+	    const char *detail);
+
+/* How a call comes by its connection, in connect_ms. Once for a fetcher with
+ * its multi handle: 0, or -1 (memory). Once for a call, and whether libcurl
+ * took it all; when it begins: 0, or -1 (memory); when it is over. */
+int	fetch_link_init(struct fetcher *fr);
+bool	fetch_link_setup(struct fetch *f);
+int	fetch_link_start(struct fetch *f);
+void	fetch_link_end(struct fetch *f);
+
 /* What a CURLcode says of a call of whose head that much came; headed: it was
  * told. */
 enum fetch_result fetch_judge(int code, const struct buf *head, bool headed);

@@ -1,8 +1,6 @@
 #include "fetch.h"
 
 #include <curl/curl.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,19 +8,15 @@
 #include "fetch_own.h"
 #include "loop.h"
 #include "socks.h"
-#include "url.h"
 
 #define FETCH_HEAD	(64 * 1024)	/* bytes of an answer's head */
 #define FETCH_KEEP	(4 * 1024)	/* of it, that an idle call keeps */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_IDLE	256		/* connections kept without a call */
-#define FETCH_TICK	250	/* ms between looks at a connection */
 #define FETCH_TURN	(48 * 1024)	/* what one receive takes at most */
 
 static void	reap(struct fetcher *fr);
 static void	turn_tell(struct fetcher *fr);
-static void	finish(struct fetch *f, enum fetch_result result,
-		    const char *detail);
 
 /* ---- curl's sockets and its timer on the loop ---- */
 
@@ -68,147 +62,10 @@ on_socket(void *arg, int fd, unsigned events)
 	act(arg, fd, what);
 }
 
-/* ---- how long a connection may take ---- */
-
-/* libcurl's own timer for that stays in its tree until it is due, though the
- * connection stands, and for each piece of each answer that tree is turned over
- * several times (7.88, Curl_splay): a fifteenth of the time with 1,000 streams.
- * So the time is not known when a call begins, which is when libcurl sets it.
- * It is when the name is looked up, whatever is in the cache, because from then
- * on it is divided among the addresses. That it is over is noticed here. */
-static void
-on_lookup(CURL *easy, curl_lock_data what, curl_lock_access how, void *unused)
-{
-	struct fetch *f = NULL;
-
-	(void)how;
-	(void)unused;
-	if (what == CURL_LOCK_DATA_DNS)
-		(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &f);
-	if (f != NULL)
-		(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-		    (long)f->t->connect_ms);
-}
-
-static int
-clock_set(struct fetch *f)
-{
-	struct loop *l = f->t->fr->loop;
-	int64_t due = loop_now(l) + FETCH_TICK;
-
-	return loop_timer_set(l, &f->clock, due < f->late ? due : f->late);
-}
-
-static int
-clock_start(struct fetch *f)
-{
-	f->late = loop_now(f->t->fr->loop) + f->t->connect_ms;
-	return clock_set(f);
-}
-
-static void
-on_clock(struct loop_timer *clock)
-{
-	struct fetch *f = LOOP_OWNER(clock, struct fetch, clock);
-	char detail[64];
-
-	if (loop_now(f->t->fr->loop) < f->late) {
-		/* When an address had its time, libcurl 7.88 goes to the next
-		 * one, but sets no timer to call it. This has it look. */
-		(void)curl_easy_pause(f->easy, CURLPAUSE_SEND);
-		(void)curl_easy_pause(f->easy, CURLPAUSE_CONT);
-		(void)clock_set(f);
-		return;
-	}
-	snprintf(detail, sizeof(detail), "no connection in %d ms",
-	    f->t->connect_ms);
-	finish(f, FETCH_TIMEOUT, detail);
-}
-
-/* There is one, and the request goes out. */
-static int
-on_link(void *arg, char *to, char *from, int to_port, int from_port)
-{
-	struct fetch *f = arg;
-
-	(void)to;
-	(void)from;
-	(void)to_port;
-	(void)from_port;
-	loop_timer_cancel(f->t->fr->loop, &f->clock);
-	return CURL_PREREQFUNC_OK;
-}
-
-/* ---- the sockets of connections ---- */
-
-static curl_socket_t
-on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
-{
-	struct fetch *f = arg;
-	struct fetcher *fr = f->t->fr;
-	int fd;
-
-	(void)purpose;
-	/* The connection that it was to use again was dead. */
-	if (f->clock.place == 0)
-		(void)clock_start(f);
-	if (f->t->strict && url_near(&a->addr)) {
-		f->astray = true;
-		return CURL_SOCKET_BAD;
-	}
-	fd = socks_open(&fr->socks, a->family, a->socktype, a->protocol);
-	/* An address family that is off is not a shortage. */
-	if (fd < 0 && errno != EAFNOSUPPORT && errno != EPROTONOSUPPORT)
-		f->starved = true;
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int
-on_close(void *arg, curl_socket_t fd)
-{
-	struct fetcher *fr = arg;
-
-	return socks_close(&fr->socks, fd);
-}
-
-static void
-on_blind(struct loop_task *t)
-{
-	struct fetch *f = LOOP_OWNER(t, struct fetch, blind);
-
-	f->cancelled = true;	/* as far as its connection goes */
-	finish(f, FETCH_MEMORY, "its socket cannot be watched");
-}
-
-/* libcurl is told of no failure, here or in on_deadline: it would end all calls
- * and refuse new ones (7.88, multi->dead). Only the call itself ends. */
-static int
-on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
-{
-	struct fetcher *fr = arg;
-	struct fetch *f = NULL;		/* of a handle that is curl's own */
-	int rc;
-
-	(void)unused;
-	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &f);
-	/* Between two requests. What comes there (a 408 before a load balancer
-	 * closes, an answer sent twice) libcurl takes for the next answer: 7.88
-	 * looks for a hang-up only before it uses a connection again. One of
-	 * HTTP/2 has frames that are no answer. */
-	if (what == CURL_POLL_REMOVE && f != NULL && f->headed && !f->paused &&
-	    !f->t->http2)
-		rc = socks_keep(&fr->socks, fd);
-	else
-		rc = socks_want(&fr->socks, fd,
-		    (what & CURL_POLL_IN ? (unsigned)EPOLLIN : 0) |
-		    (what & CURL_POLL_OUT ? (unsigned)EPOLLOUT : 0));
-	if (rc != 0 && f != NULL)
-		loop_post(fr->loop, &f->blind);
-	return 0;
-}
-
 /* Only stores: curl must not be called from its own timer callback. While there
- * are calls the timer keeps its place on the loop: this cannot fail. */
+ * are calls the timer keeps its place on the loop, so that this cannot fail: if
+ * it were told so, libcurl would end all calls and refuse new ones (7.88,
+ * multi->dead). */
 static int
 on_deadline(CURLM *multi, long ms, void *arg)
 {
@@ -233,17 +90,12 @@ fetcher_new(struct loop *l)
 	buf_init(&fr->turn, FETCH_TURN);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
 	    (fr->multi = curl_multi_init()) == NULL ||
-	    (fr->share = curl_share_init()) == NULL) {
+	    fetch_link_init(fr) != 0) {
 		if (fr->multi != NULL)
 			(void)curl_multi_cleanup(fr->multi);
 		free(fr);
 		return NULL;
 	}
-	(void)curl_share_setopt(fr->share, CURLSHOPT_SHARE,
-	    CURL_LOCK_DATA_DNS);
-	(void)curl_share_setopt(fr->share, CURLSHOPT_LOCKFUNC, on_lookup);
-	(void)curl_multi_setopt(fr->multi, CURLMOPT_SOCKETFUNCTION, on_want);
-	(void)curl_multi_setopt(fr->multi, CURLMOPT_SOCKETDATA, fr);
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_TIMERFUNCTION, on_deadline);
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_TIMERDATA, fr);
 	return fr;
@@ -405,16 +257,9 @@ easy_setup(struct fetch *f)
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_WRITEDATA, f);
 	SET(CURLOPT_PRIVATE, f);
-	SET(CURLOPT_SHARE, t->fr->share);
-	SET(CURLOPT_PREREQFUNCTION, on_link);
-	SET(CURLOPT_PREREQDATA, f);
 	SET(CURLOPT_ERRORBUFFER, f->error);
-	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
-	SET(CURLOPT_OPENSOCKETDATA, f);
-	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
-	SET(CURLOPT_CLOSESOCKETDATA, t->fr);
 #undef SET
-	return ok;
+	return ok && fetch_link_setup(f);
 }
 
 static struct fetch *
@@ -431,8 +276,6 @@ fetch_new(struct fetch_target *t)
 	if (f == NULL)
 		return NULL;
 	f->t = t;
-	f->clock.fire = on_clock;
-	f->blind.run = on_blind;
 	buf_init(&f->head, FETCH_HEAD);
 	f->easy = curl_easy_init();
 	if (f->easy == NULL || !easy_setup(f)) {
@@ -454,8 +297,7 @@ fetch_drop(struct fetch *f)
 	if (f->cancelled)
 		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE, 1L);
 	(void)curl_multi_remove_handle(t->fr->multi, f->easy);
-	loop_timer_cancel(t->fr->loop, &f->clock);
-	loop_unpost(t->fr->loop, &f->blind);
+	fetch_link_end(f);
 	if (--t->fr->calls == 0)
 		loop_timer_cancel(t->fr->loop, &t->fr->timer);
 	t->fr->paused -= f->paused;
@@ -497,7 +339,6 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	/* With none idle libcurl looks at each that is in use, in vain. */
 	(void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT,
 	    (long)(fr->socks.idle == 0 && !t->http2));
-	(void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, 0L);
 	if (body != NULL) {
 		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)n);
@@ -512,7 +353,7 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	fr->live = f;
 	(void)curl_multi_setopt(fr->multi, CURLMOPT_MAXCONNECTS,
 	    ++fr->calls + 2L * FETCH_IDLE);
-	if (clock_start(f) != 0 || (fr->timer.place == 0 &&
+	if (fetch_link_start(f) != 0 || (fr->timer.place == 0 &&
 	    loop_timer_set(fr->loop, &fr->timer, INT64_MAX) != 0) ||
 	    curl_multi_add_handle(fr->multi, e) != CURLM_OK) {
 		fetch_drop(f);
@@ -552,8 +393,8 @@ fetch_resume(struct fetch *f)
 	leave(fr);
 }
 
-static void
-finish(struct fetch *f, enum fetch_result result, const char *detail)
+void
+fetch_finish(struct fetch *f, enum fetch_result result, const char *detail)
 {
 	const struct fetch_events *events = f->events;
 	void *arg = f->arg;
@@ -595,6 +436,6 @@ reap(struct fetcher *fr)
 		else
 			strcpy(detail, f->error[0] ? f->error :
 			    curl_easy_strerror(code));
-		finish(f, result, detail);
+		fetch_finish(f, result, detail);
 	}
 }

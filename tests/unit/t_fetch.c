@@ -7,6 +7,7 @@
 #define socks_open	fake_open
 #define socks_want	fake_want
 #include "../../src/fetch.c"
+#include "../../src/fetch_link.c"
 #undef socks_open
 #undef socks_want
 
