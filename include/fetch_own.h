@@ -20,7 +20,6 @@ struct fetcher {
 	struct fetch_target	*targets;
 	struct fetch		*live;
 	long			 calls;		/* live ones */
-	size_t			 paused;	/* of them */
 	struct fetch		*doomed;	/* cancelled inside curl */
 	bool			 inside;	/* curl is on the stack */
 	struct buf		 turn;		/* bytes not yet told ... */

@@ -20,6 +20,7 @@ struct socks {
 	struct sock	**by_fd;
 	size_t		 n;
 	size_t		 idle;	/* connections that nothing is wanted of */
+	size_t		 paused; /* the owner's requests that take nothing */
 };
 
 /* ready hears of what is wanted. Allocates nothing. */
@@ -39,7 +40,9 @@ int	socks_close(struct socks *s, int fd);
 int	socks_want(struct socks *s, int fd, unsigned events);
 
 /* The same for nothing, and until it is wanted again nothing may come: what
- * does ends the connection. 0 or -1. */
+ * does ends the connection, unless a request is paused. One that was sent on a
+ * kept connection and paused at its first bytes has never wanted it: libcurl
+ * had them before it said so (7.88). 0 or -1. */
 int	socks_keep(struct socks *s, int fd);
 
 #endif

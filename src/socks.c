@@ -72,7 +72,7 @@ on_ready(struct loop_io *io, unsigned events)
 	/* We only must not spin on it. Between two requests it is the end, or
 	 * bytes that are nobody's, and the next answer would begin with them;
 	 * the library looks whether it hung up before it uses it again. */
-	if (k->kept)
+	if (k->kept && k->s->paused == 0)
 		hang_up(io->fd);
 	loop_forget(k->s->loop, io);
 }

@@ -532,10 +532,10 @@ what_is_paused_is_not_idle(void **state)
 	assert_int_equal(h.result, FETCH_OK);
 	/* Theirs, and that of the answer. */
 	assert_int_equal(fr->socks.idle, FETCH_IDLE + 1);
-	assert_int_equal(fr->paused, FETCH_IDLE);
+	assert_int_equal(fr->socks.paused, FETCH_IDLE);
 	while (fr->live != NULL)
 		fetch_cancel(fr->live);
-	assert_int_equal(fr->paused, 0);
+	assert_int_equal(fr->socks.paused, 0);
 	assert_int_equal(fr->socks.idle, 1);
 	fetcher_free(fr);
 	loop_free(h.loop);

@@ -108,6 +108,37 @@ idle_connections_are_counted(void **state)
 	close(p[1]);
 }
 
+/* What comes on a connection that is kept ends it; but not while a request is
+ * paused, for it may be that one's. */
+static void
+a_kept_connection_may_be_a_paused_request_s(void **state)
+{
+	struct socks s;
+	size_t paused;
+	int p[2], fd;
+	char c;
+
+	(void)state;
+	for (paused = 0; paused < 2; paused++) {
+		loop = loop_new();
+		socks_init(&s, loop, ready, &s);
+		s.paused = paused;
+		fd = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0);
+		assert_int_equal(dup2(p[0], fd), fd);
+		assert_int_equal(socks_want(&s, fd, EPOLLIN), 0);
+		assert_int_equal(socks_keep(&s, fd), 0);
+		assert_int_equal(write(p[1], "x", 1), 1);
+		assert_int_equal(loop_run(loop), 0);
+		assert_int_equal(read(fd, &c, 1), paused);
+		assert_int_equal(socks_close(&s, fd), 0);
+		socks_release(&s);
+		loop_free(loop);
+		close(p[0]);
+		close(p[1]);
+	}
+}
+
 int
 main(void)
 {
@@ -115,6 +146,7 @@ main(void)
 		cmocka_unit_test(a_number_that_comes_back_is_watched_anew),
 		cmocka_unit_test(an_idle_connection_that_ends_is_let_go),
 		cmocka_unit_test(idle_connections_are_counted),
+		cmocka_unit_test(a_kept_connection_may_be_a_paused_request_s),
 	};
 
 	return cmocka_run_group_tests_name("socks", tests, NULL, NULL);
