@@ -16,12 +16,16 @@
 #include "report.h"
 #include "text.h"
 
-/* A state file is made by who serves, as that user: made by root it would shut
- * the service out. */
+/* Whether there is no state file, and it was said. It is made by who serves, as
+ * that user: made by root it would shut the service out. */
 static bool
 not_there(const struct config *cfg)
 {
-	return access(cfg->state, F_OK) != 0 && errno == ENOENT;
+	if (access(cfg->state, F_OK) == 0 || errno != ENOENT)
+		return false;
+	fprintf(stderr, "relevo: nothing was counted yet: there is no %s\n",
+	    cfg->state);
+	return true;
 }
 
 /* Config and what the state file holds, for who only looks: any user who may
@@ -39,10 +43,7 @@ look(const char *file, struct config **cfg, struct ledger **l,
 	*l = ledger_snapshot(*cfg, now);
 	if (*l == NULL)
 		why = "out of memory";
-	else if (not_there(*cfg))
-		fprintf(stderr, "relevo: nothing was counted yet: there is no "
-		    "%s\n", (*cfg)->state);
-	else
+	else if (!not_there(*cfg))
 		why = ledger_health(*l);
 	if (why == NULL)
 		return 0;
@@ -58,7 +59,7 @@ static int
 attach(const char *file, struct config **cfg, struct ledger **l,
     struct text_time *now)
 {
-	const char *why = NULL;
+	const char *why;
 
 	*l = NULL;
 	*cfg = cmd_config(file);
@@ -66,14 +67,13 @@ attach(const char *file, struct config **cfg, struct ledger **l,
 		return 2;
 	text_clock(now);
 	if (not_there(*cfg))
-		fprintf(stderr, "relevo: nothing was counted yet: there is no "
-		    "%s\n", (*cfg)->state);
-	else if ((*l = ledger_open(*cfg, now)) == NULL)
-		fprintf(stderr, "relevo: out of memory\n");
-	else if ((why = ledger_health(*l)) != NULL)
-		fprintf(stderr, "relevo: %s\n", why);
-	if (*l != NULL && why == NULL)
+		goto out;
+	*l = ledger_open(*cfg, now);
+	why = *l != NULL ? ledger_health(*l) : "out of memory";
+	if (why == NULL)
 		return 0;
+	fprintf(stderr, "relevo: %s\n", why);
+out:
 	ledger_close(*l);
 	config_free(*cfg);
 	return 1;
