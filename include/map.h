@@ -23,7 +23,10 @@
  *
  * On file systems without a coherent mapping (NFS, CIFS, FUSE, 9p) the image is
  * a copy in memory, read after the lock and written before the unlock by
- * pread and pwrite with the same redo record. Without any usable file it is
+ * pread and pwrite with the same redo record. There is no checkpoint of it, and
+ * none is needed: such a file system keeps what it was given when this machine
+ * starts anew. Machines do not share a file: their clocks differ, so one that
+ * finds another's processes there is refused. Without any usable file it is
  * memory of this process alone, and map_why says why.
  *
  * Between map_begin and map_end the data is this process's; a waiter is
@@ -54,7 +57,7 @@ struct map_want {
 enum map_state {
 	MAP_SAME,			/* as the other processes left it */
 	MAP_FRESH,			/* zeros */
-	MAP_RESTORED			/* from a checkpoint; see map_then */
+	MAP_RESTORED			/* of another boot; see map_then */
 };
 
 /* Open or make the file. It is returned locked: put the data in order, call
@@ -74,7 +77,7 @@ void	map_ready(struct map *m);
 void	map_close(struct map *m);
 
 enum map_state map_state(const struct map *m);
-/* The clocks when a MAP_RESTORED image was saved. */
+/* The clocks when a MAP_RESTORED image was saved; mono 0: nobody knows. */
 const struct text_time *map_then(const struct map *m);
 /* NULL: the file is in use; else why it is not, a sentence owned by m. */
 const char *map_why(const struct map *m);

@@ -2,6 +2,7 @@
 #ifndef MAP_OWN_H
 #define MAP_OWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,6 +24,7 @@ struct map {
 	struct image im;
 	char	*path;
 	int	 fd;			/* -1: memory only */
+	bool	 remote;		/* the file system outlives our boot */
 	struct map_head head;		/* as it was when opened */
 	uint64_t boot[2];
 	uint64_t layout;

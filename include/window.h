@@ -153,7 +153,7 @@ void	window_observe(struct window_set *s, const struct window_rule *r,
 
 /* The machine was started anew and mono began anew: move the rings so that
  * what the wall clock says may still be inside its window stays. `then` is
- * when s was last written. */
+ * when s was last written; mono 0: nobody knows, all of it counts as of now. */
 void	window_reboot(struct window_set *s, const struct text_time *then,
 	    const struct text_time *now);
 

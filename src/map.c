@@ -184,6 +184,13 @@ ours(const struct map *m)
 	    image_load(&live(m)->boot[1]) == m->boot[1];
 }
 
+/* Or of another one, and all of it is there nevertheless? */
+static bool
+kept(const struct map *m)
+{
+	return m->remote && image_load(&live(m)->boot[0]) != 0 && !ours(m);
+}
+
 int
 map_check(struct map *m)
 {
@@ -276,13 +283,13 @@ restore(struct map *m, bool any)
  * SIGBUS later. The head is on the disk before anybody uses the file, so that
  * a power cut can only tear the data. */
 static int
-create(struct map *m, size_t size, int64_t wall, bool copy)
+create(struct map *m, size_t size, int64_t wall)
 {
 	struct map_head h = { .version = VERSION, .endian = ENDIAN,
 	    .layout = m->layout, .made = wall };
 	int e = posix_fallocate(m->fd, 0, (off_t)(IMAGE_DATA + size));
 
-	if (e == EOPNOTSUPP && copy)
+	if (e == EOPNOTSUPP && m->remote)
 		e = ftruncate(m->fd, (off_t)(IMAGE_DATA + size)) < 0 ?
 		    errno : 0;
 	if (e != 0) {
@@ -306,12 +313,13 @@ create(struct map *m, size_t size, int64_t wall, bool copy)
 
 /* Under the lock: take what lies there, or what was saved. */
 static void
-examine(struct map *m, bool any)
+examine(struct map *m, bool any, int64_t wall)
 {
 	size_t i;
 
-	if (ours(m)) {
-		m->state = MAP_SAME;
+	if (ours(m) || kept(m)) {
+		m->state = ours(m) ? MAP_SAME : MAP_RESTORED;
+		m->then.wall = wall;
 		/* The file is longer if its growing was cut. */
 		m->im.size = image_load(&live(m)->size);
 		m->im.copied = image_load(&live(m)->seq);
@@ -397,7 +405,6 @@ open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
 {
 	struct stat st, now;
 	const char *what = NULL;
-	bool copy;
 	off_t n;
 
 	if ((m->fd = site_open(m->path, O_CREAT, &st, m->why,
@@ -413,16 +420,16 @@ open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
 		return AGAIN;
 	m->dev = st.st_dev;
 	m->ino = st.st_ino;
-	copy = w->copy || site_remote(m->fd);
+	m->remote = w->copy || site_remote(m->fd);
 	n = st.st_size;
 	if (n == 0) {
-		if (create(m, w->size, wall, copy) < 0)
+		if (create(m, w->size, wall) < 0)
 			return FAILED;
 		n = (off_t)(IMAGE_DATA + w->size);
 	} else
 		what = wrong(m, n);
 	if (what == NULL) {
-		if (image_attach(&m->im, m->fd, (size_t)n, copy) < 0) {
+		if (image_attach(&m->im, m->fd, (size_t)n, m->remote) < 0) {
 			because(m, "%s: %s", m->path, strerror(errno));
 			return FAILED;
 		}
@@ -431,13 +438,18 @@ open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
 			    strerror(errno));
 			return FAILED;
 		}
-		if (ours(m) && (image_load(&live(m)->size) > m->im.size ||
+		if (kept(m) && others(m)) {
+			because(m, "%s: another machine uses it", m->path);
+			return FAILED;
+		}
+		if ((ours(m) || kept(m)) &&
+		    (image_load(&live(m)->size) > m->im.size ||
 		    image_load(&live(m)->size) % 8 != 0 ||
 		    image_finish(&m->im) < 0))
 			what = "its redo record is damaged";
 	}
 	if (what == NULL) {
-		examine(m, *any);
+		examine(m, *any, wall);
 		return m->im.lost ? AGAIN : USED;
 	}
 	*any = true;
@@ -448,7 +460,7 @@ open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
  * but for the last time: then some process was killed in a change, which is
  * finished in the copy. */
 static int
-look_once(struct map *m, bool last)
+look_once(struct map *m, const struct map_want *w, int64_t wall, bool last)
 {
 	const struct image_live *l;
 	struct image_live now;
@@ -461,6 +473,7 @@ look_once(struct map *m, bool last)
 		because(m, "%s: %s", m->path, strerror(errno));
 		return FAILED;
 	}
+	m->remote = w->copy || site_remote(m->fd);
 	what = S_ISREG(st.st_mode) ? wrong(m, st.st_size) :
 	    "not a regular file";
 	if (what != NULL) {
@@ -478,7 +491,7 @@ look_once(struct map *m, bool last)
 	m->im.fd = -1;
 	m->im.copy = false;
 	(void)image_finish(&m->im);
-	examine(m, false);
+	examine(m, false, wall);
 	return USED;
 }
 
@@ -498,7 +511,7 @@ map_open(const struct map_want *w, const struct text_time *now)
 	if (w->path != NULL && (m->path = strdup(w->path)) == NULL)
 		goto fail;
 	for (i = 0; m->path != NULL && i < TRIES && r == AGAIN; i++) {
-		r = w->look ? look_once(m, i == TRIES - 1) :
+		r = w->look ? look_once(m, w, now->wall, i == TRIES - 1) :
 		    open_once(m, w, &any, now->wall);
 		if (r == USED)
 			return m;

@@ -13,6 +13,12 @@ static char boot_path[96];
 
 #include "../../src/map.c"
 
+/* As in image.c. */
+struct redo {
+	uint64_t val[IMAGE_RECORD];
+	uint32_t off[IMAGE_RECORD];
+};
+
 static char dir[64], path[96];
 static const struct text_time now = { 1795219200000LL, 5000000 };
 
@@ -664,6 +670,94 @@ by_copy(void **state)
 	map_close(n);
 }
 
+/* A remote file system keeps what it was given when this machine starts anew,
+ * and there is no checkpoint: the data stays, and is of another boot. */
+static void
+by_copy_after_a_reboot(void **state)
+{
+	struct map_want look = { .path = path, .layout = 1, .size = 65536,
+	    .copy = true, .look = true };
+	struct map *m = open_as(1, true);
+	int i;
+
+	(void)state;
+	map_ready(m);
+	map_end(m);
+	put(m, 8, 11);
+	map_close(m);
+	set_boot("two");
+	m = map_open(&look, &now);
+	assert_null(map_why(m));
+	assert_int_equal(MAP_RESTORED, map_state(m));
+	assert_int_equal(11, value(m, 8));
+	map_close(m);
+	/* whoever does not get as far as map_ready leaves it as it was */
+	for (i = 0; i < 2; i++) {
+		m = open_as(1, true);
+		assert_int_equal(MAP_RESTORED, map_state(m));
+		assert_int_equal(11, value(m, 8));
+		assert_true(map_then(m)->wall == now.wall);
+		if (i == 1)
+			map_ready(m);
+		map_end(m);
+		map_close(m);
+	}
+	m = open_as(1, true);
+	assert_int_equal(MAP_SAME, map_state(m));
+	assert_int_equal(11, value(m, 8));
+	map_end(m);
+	map_close(m);
+}
+
+/* A change that was under way when the machine went down is finished. */
+static void
+by_copy_after_a_cut(void **state)
+{
+	struct map *m = open_as(1, true);
+	struct redo r = { .val[0] = 77, .off[0] = 8 };
+
+	(void)state;
+	map_ready(m);
+	image_store(&m->im, &live(m)->n, 1);
+	image_store(&m->im, &live(m)->sum, save_sum(save_sum(1, r.val, 8),
+	    r.off, 4));
+	memcpy(m->im.base + 4096, &r, sizeof(r));
+	image_pass(&m->im, 4096, sizeof(r));
+	image_store(&m->im, &live(m)->mark, 5);
+	map_end(m);
+	map_close(m);
+	set_boot("two");
+	m = open_as(1, true);
+	assert_int_equal(77, value(m, 8));
+	map_end(m);
+	map_close(m);
+}
+
+/* Two machines have two clocks: the second one counts for itself, and says
+ * so, as long as the first is there. */
+static void
+by_copy_of_two_machines(void **state)
+{
+	struct map *m = open_as(1, true), *n;
+
+	(void)state;
+	map_ready(m);
+	assert_true(map_claim(m) >= 0);
+	map_end(m);
+	put(m, 8, 11);
+	set_boot("two");
+	n = open_as(1, true);
+	assert_non_null(map_why(n));
+	assert_non_null(strstr(map_why(n), "another machine uses it"));
+	map_close(n);
+	map_close(m);
+	n = open_as(1, true);
+	assert_null(map_why(n));
+	assert_int_equal(11, value(n, 8));
+	map_end(n);
+	map_close(n);
+}
+
 static void
 peeks(void **state)
 {
@@ -773,7 +867,8 @@ main(void)
 		T(all_numbers_taken), T(after_a_reboot),
 		T(inherits_after_damage_only), T(truncated_under_us),
 		T(replaced_or_deleted), T(grows_under_another),
-		T(grows_by_zeros), T(by_copy),
+		T(grows_by_zeros), T(by_copy), T(by_copy_after_a_reboot),
+		T(by_copy_after_a_cut), T(by_copy_of_two_machines),
 		T(looked_at_only), T(saved_aside),
 		T(peeks), T(a_record_that_is_damaged), T(a_lock_that_is_held),
 	};

@@ -466,6 +466,13 @@ carries_over_a_reboot(void **state)
 	assert_false(fits(&s, &rule, &now, 0));
 	now.mono += 62 * SECOND;
 	assert_true(fits(&s, &rule, &now, 0));
+	/* nobody knows when it was written, and this machine runs longer */
+	s = was;
+	now = (struct text_time){ T0 + 25 * HOUR, t.mono + 40 * HOUR };
+	window_reboot(&s, &(struct text_time){ now.wall, 0 }, &now);
+	assert_false(fits(&s, &rule, &now, 0));
+	now.mono += 62 * SECOND;
+	assert_true(fits(&s, &rule, &now, 0));
 }
 
 static void
