@@ -67,7 +67,8 @@ void	book_settle(struct book *b, const struct text_time *now,
 void	book_good(struct book *b, const struct text_time *now,
 	    uint64_t lease);
 
-/* Under the lock: mend a scope's days after the wall clock was set back. */
+/* Under the lock: mend a scope after the wall clock was set back, see
+ * quota_heal. */
 void	book_heal(struct book *b, size_t scope);
 
 /* Housekeeping, see ledger_tick. */

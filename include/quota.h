@@ -149,6 +149,12 @@ struct window_mark quota_take(struct quota_slot *s,
 void	quota_done(struct quota_slot *s, const struct text_time *t,
 	    uint64_t lease, bool known, bool failed);
 
+/* Whether a window began, or a bar ends, at a time that was never real (see
+ * window_unreal); then quota_heal mends the windows, and the bar ends now. */
+bool	quota_astray(const struct quota_slot *s, const struct text_time *t);
+void	quota_heal(struct quota_slot *s, enum config_day day,
+	    const struct text_time *t);
+
 /* The lease `lease` is served, though not at its end: if it is the probe, the
  * scope is open, and what becomes of the rest is no probe's result. A bar that
  * the provider has named since then stays. */

@@ -71,9 +71,15 @@ void	window_init(struct window_set *s);
  * leave later than it says. */
 void	window_raise(const struct window_set *s, struct text_time *t);
 
-/* Whether a day or month begins so far ahead that the wall clock must have
- * been wrong; then window_heal lets it begin now, with all that was counted,
- * or nobody is admitted before that day comes. */
+/* Whether the wall time `at`, which was at most `most` ms ahead when it was
+ * noted, was never real: the clock had been set forth, and back since. But a
+ * clock before 2025 is not set yet (no battery, 1970 until the network answers)
+ * and says nothing. */
+bool	window_unreal(int64_t at, const struct text_time *t, int64_t most);
+
+/* Whether a day or month begins at such a time; then window_heal lets it begin
+ * now, with all that was counted, or nobody is admitted before that day comes,
+ * and forgets what the provider said until such a time. */
 bool	window_astray(const struct window_set *s, const struct text_time *t);
 void	window_heal(struct window_set *s, enum config_day day,
 	    const struct text_time *t);

@@ -83,7 +83,7 @@ book_heal(struct book *b, size_t scope)
 
 	if (s == NULL)
 		return;
-	window_heal(&s->windows, b->t.scopes[scope].rule.day, &b->now);
+	quota_heal(s, b->t.scopes[scope].rule.day, &b->now);
 	map_commit(b->t.map);
 }
 
@@ -96,7 +96,7 @@ heal_all(struct book *b)
 
 	for (i = 0; i < b->t.nscopes; i++) {
 		s = slot_look(&b->t, i);
-		if (s != NULL && window_astray(&s->windows, &b->now))
+		if (s != NULL && quota_astray(s, &b->now))
 			book_heal(b, i);
 	}
 }

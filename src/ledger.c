@@ -103,7 +103,7 @@ ask(struct ledger *l, struct taking *k, struct quota_answer *why)
 			return -1;
 		}
 		window_raise(&s->windows, &w->now);
-		if (window_astray(&s->windows, &l->b.now))
+		if (quota_astray(s, &l->b.now))
 			book_heal(&l->b, w->scope[i]);
 	}
 	for (i = 0; i < w->n; i++) {

@@ -305,6 +305,31 @@ quota_see(const struct quota_slot *s, const struct window_rule *r,
 	v->pressure = fmin(1, fmax(p, v->pressure));
 }
 
+/* No bar is longer when it is set: a month, or a day of 25 hours. */
+static bool
+unreal(const struct quota_slot *s, const struct text_time *t)
+{
+	return window_unreal(s->bar_until, t, s->bar == QUOTA_RATE_MONTH ?
+	    32 * DAY : 2 * DAY);
+}
+
+bool
+quota_astray(const struct quota_slot *s, const struct text_time *t)
+{
+	return window_astray(&s->windows, t) || unreal(s, t);
+}
+
+void
+quota_heal(struct quota_slot *s, enum config_day day,
+    const struct text_time *t)
+{
+	window_heal(&s->windows, day, t);
+	if (!unreal(s, t))
+		return;
+	s->bar_until = t->wall;
+	s->dare_until = 0;
+}
+
 size_t
 quota_rows(const struct quota_slot *s, const struct window_rule *r,
     const struct text_time *t, struct quota_row rows[CONFIG_LIMITS])

@@ -36,15 +36,18 @@ static const struct { bool tokens, month; int ring; } shape[] = {
 
 /* Spans. */
 
-/* A start so far ahead was never real: the clock had been set forth, and back
- * since. But a clock before 2025 is not set yet (no battery, 1970 until the
- * network answers) and says nothing. */
-#define UNSET		1735689600000LL
+#define UNSET		1735689600000LL		/* 2025 */
+
+bool
+window_unreal(int64_t at, const struct text_time *t, int64_t most)
+{
+	return at > t->wall + most && t->wall >= UNSET;
+}
 
 static bool
-ahead(const struct window_span *s, bool month, int64_t now)
+ahead(const struct window_span *s, bool month, const struct text_time *t)
 {
-	return s->start - now > (month ? MONTH + DAY : DAY) && now >= UNSET;
+	return window_unreal(s->start, t, month ? MONTH + DAY : DAY);
 }
 
 /* When the one that holds now began; 0: with its first use. */
@@ -55,8 +58,11 @@ span_begin(enum config_day day, bool month, int64_t now)
 }
 
 static bool
-span_roll(struct window_span *s, enum config_day day, bool month, int64_t now)
+span_roll(struct window_span *s, enum config_day day, bool month,
+    const struct text_time *t)
 {
+	int64_t now = t->wall;
+
 	if (s->start == 0) {
 		s->start = span_begin(day, month, now);
 		return false;
@@ -65,7 +71,7 @@ span_roll(struct window_span *s, enum config_day day, bool month, int64_t now)
 		/* Set back by less than a window: both count until then. By
 		 * more: the start was never real, what was counted belongs to
 		 * the window that holds now. */
-		if (!ahead(s, month, now))
+		if (!ahead(s, month, t))
 			return false;
 		s->req += s->preq;
 		s->tok += s->ptok;
@@ -88,19 +94,20 @@ span_roll(struct window_span *s, enum config_day day, bool month, int64_t now)
 /* Another kind of day (the config changed) keeps what was counted and counts
  * it in its own present window. */
 static void
-spans_roll(struct window_set *s, enum config_day day, int64_t now)
+spans_roll(struct window_set *s, enum config_day day,
+    const struct text_time *t)
 {
 	uint8_t d = s->serial & 15, m = s->serial >> 4;
 
 	if (s->kind != day) {
 		if (day_calendar(day) && s->day.start != 0) {
-			s->day.start = day_begin(day, false, now);
-			s->month.start = day_begin(day, true, now);
+			s->day.start = day_begin(day, false, t->wall);
+			s->month.start = day_begin(day, true, t->wall);
 		}
 		s->kind = (uint8_t)day;
 	}
-	d += span_roll(&s->day, day, false, now);
-	m += span_roll(&s->month, day, true, now);
+	d += span_roll(&s->day, day, false, t);
+	m += span_roll(&s->month, day, true, t);
 	s->serial = (uint8_t)((d & 15) | (m & 15) << 4);
 }
 
@@ -227,15 +234,19 @@ window_raise(const struct window_set *s, struct text_time *t)
 bool
 window_astray(const struct window_set *s, const struct text_time *t)
 {
-	return ahead(&s->day, false, t->wall) ||
-	    ahead(&s->month, true, t->wall);
+	return ahead(&s->day, false, t) || ahead(&s->month, true, t);
 }
 
 void
 window_heal(struct window_set *s, enum config_day day,
     const struct text_time *t)
 {
-	spans_roll(s, day, t->wall);
+	int l;
+
+	spans_roll(s, day, t);
+	for (l = 0; l < CONFIG_CONCURRENCY; l++)
+		if (window_unreal(s->until[l] * SECOND, t, MONTH + 2 * DAY))
+			s->until[l] = 0;
 }
 
 struct window_mark
@@ -245,7 +256,7 @@ window_take(struct window_set *s, enum config_day day,
 	struct window_mark m = { (uint32_t)second(t->mono), 0 };
 
 	rings_roll(s, m.sec);
-	spans_roll(s, day, t->wall);
+	spans_roll(s, day, t);
 	if (s->day.start == 0)
 		s->day.start = t->wall;		/* the first use */
 	if (s->month.start == 0)

@@ -734,6 +734,39 @@ probes_one_at_a_time(void **state)
 	ledger_close(l);
 }
 
+/* A clock that was years ahead: what was concluded then ends when it is set,
+ * also where nothing was taken at that time. A bar of a month is none of it. */
+static void
+bars_of_a_clock_that_was_wrong(void **state)
+{
+	static const struct quota_seen none_left = { CONFIG_TPD,
+	    QUOTA_SRC_HEADER, 100, 0, T0 + 400 * DAY + HOUR };
+	struct text_time t = at(0), ahead = at(400 * DAY);
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	ledger_bar(l, &t, 4, LEDGER_LANE, &(struct quota_ban){
+	    QUOTA_RATE_MONTH, T0 + 31 * DAY, false });
+	ahead.mono = t.mono + 1000;
+	assert_int_equal(0, ledger_take(l, &ahead, 0, 0, 1, &id, &why));
+	ledger_settle(l, &ahead, id, &good);
+	ledger_observe(l, &ahead, 0, LEDGER_LANE, &none_left, 1);
+	ledger_bar(l, &ahead, 0, LEDGER_MODEL, &(struct quota_ban){
+	    QUOTA_RATE_DAY, ahead.wall + DAY, false });
+	t.mono += 2000;
+	assert_int_equal(0, ledger_take(l, &t, 1, 0, 1, &id, &why));
+	assert_int_equal(0, ledger_take(l, &t, 0, 0, 1, &id, &why));
+	assert_int_equal(-1, ledger_take(l, &t, 4, 0, 1, &id, &why));
+	assert_int_equal(QUOTA_RATE_MONTH, why.reason);
+	assert_true(why.until == T0 + 31 * DAY);
+	ledger_close(l);
+}
+
 /* A stream of minutes is no reason to refuse all others: the probe is over at
  * its first content, and what becomes of it then is a failure like any other,
  * for which nothing doubles. */
@@ -1646,7 +1679,7 @@ main(void)
 		T(ends_the_leases_of_nobody),
 		T(a_clean_end_settles_and_is_kept), T(config_may_change),
 		T(grows), T(one_slot_for_one_name), T(turns_are_shared),
-		T(bars_the_right_scope),
+		T(bars_the_right_scope), T(bars_of_a_clock_that_was_wrong),
 		T(probes_one_at_a_time), T(a_probe_that_answers_is_over),
 		T(learns_nothing),
 		T(believes_the_provider),
