@@ -19,6 +19,9 @@ first_of(const struct quota_slot *s)
 	return s->first_ms > 0 && s->first_ms < 1e9f ? lroundf(s->first_ms) : 0;
 }
 
+static const struct quota_view nothing_seen = { .resets = INT64_MAX,
+    .unused = -1 };
+
 /* A slot that has moved or cannot be read looks empty: take will tell. */
 static const struct quota_slot *
 see(struct ledger *l, const struct text_time *now, size_t scope,
@@ -26,7 +29,7 @@ see(struct ledger *l, const struct text_time *now, size_t scope,
 {
 	const struct quota_slot *s = slot_look(&l->b.t, scope);
 
-	*v = (struct quota_view){ .resets = INT64_MAX, .unused = -1 };
+	*v = nothing_seen;
 	if (s != NULL)
 		quota_see(s, &l->b.t.scopes[scope].rule, now, tokens, v);
 	return s;
@@ -98,6 +101,7 @@ ledger_view(struct ledger *l, const struct text_time *now,
     struct quota_view *views)
 {
 	uint64_t number;
+	size_t i;
 	int tries;
 
 	if (tokens < 0)
@@ -111,6 +115,8 @@ ledger_view(struct ledger *l, const struct text_time *now,
 		if (map_peeked(l->b.t.map, number))
 			return;
 	}
+	for (i = 0; i < n; i++)
+		views[i] = nothing_seen;
 	if (book_begin(&l->b, now) < 0)
 		return;
 	view_all(l, now, lanes, n, client, tokens, views);

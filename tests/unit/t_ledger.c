@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -1338,6 +1339,37 @@ truncated_while_mapped(void **state)
 	ledger_close(l);
 }
 
+/* No file any more, and no memory for what would take its place. */
+static void
+views_say_something_without_memory(void **state)
+{
+	struct rlimit all, none_left = { 1, 1 };
+	uint16_t lanes[] = { 0, 4 };
+	struct quota_view v[2];
+	struct text_time t = at(0);
+	struct ledger *l;
+	struct world w;
+	int i;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	memset(v, 0xff, sizeof(v));
+	assert_int_equal(0, truncate(path, 4096));
+	assert_int_equal(-1, map_begin(l->b.t.map));
+	assert_int_equal(0, getrlimit(RLIMIT_AS, &all));
+	none_left.rlim_max = all.rlim_max;
+	assert_int_equal(0, setrlimit(RLIMIT_AS, &none_left));
+	ledger_view(l, &t, lanes, 2, 0, 1, v);
+	assert_int_equal(0, setrlimit(RLIMIT_AS, &all));
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(QUOTA_OPEN, v[i].answer.reason);
+		assert_int_equal(0, v[i].inflight);
+		assert_true(v[i].resets == INT64_MAX);
+	}
+	ledger_close(l);
+}
+
 static void
 deleted_while_mapped(void **state)
 {
@@ -1690,6 +1722,7 @@ main(void)
 		T(history_by_hour_and_day), T(history_is_in_the_checkpoint),
 		T(history_is_verified),
 		T(survives_damage), T(truncated_while_mapped),
+		T(views_say_something_without_memory),
 		T(deleted_while_mapped), T(lock_held_too_long),
 		T(memory_only), T(no_number_left),
 		T(a_snapshot_sees_and_changes_nothing),
