@@ -8,7 +8,8 @@ struct sockaddr;
 
 /* What is wrong with an http(s) base address, or NULL: its scheme, a user in
  * it, a query, a host or port that is none (IPv6 in brackets is one; a name
- * outside ASCII must be punycode), a byte that could split a header. insecure
+ * outside ASCII must be punycode), a byte that could split a header, the path
+ * of a chat that is put behind a base. insecure
  * allows http:// to any host, else only to this one (localhost, 127.0.0.0/8,
  * ::1). The text continues "the url ...". */
 const char *url_wrong(const char *url, bool insecure);

@@ -58,6 +58,9 @@ catalog_limits(struct parse *p, const struct scan_section *sec,
 		    config_limit_word[i]);
 		out->max[i] = parse_int(p, sec, name, 0, CATALOG_MAX_LIMIT,
 		    CONFIG_NONE);
+		if (out->max[i] == 0)
+			parse_warn(p, sec, name, "%s = 0 admits nothing: leave "
+			    "it out if there is no limit", name);
 	}
 }
 
@@ -137,6 +140,9 @@ bad_key(const char *s, size_t n)
 			return "holds a quote: check the environment file";
 		if (s[i] <= ' ' || s[i] > '~')
 			return "holds a blank or a control byte";
+		if (s[i] == '$' && i + 1 < n && s[i + 1] == '{')
+			return "holds ${, a variable as such: in single "
+			    "quotes none is filled in";
 	}
 	return NULL;
 }

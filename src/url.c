@@ -26,6 +26,19 @@ good_host(const char *host, size_t n)
 	return n > 0 && host[0] != '.' && strspn(host, plain) >= n;
 }
 
+/* As providers' pages show it, to be copied. */
+static bool
+ends_in_chat(const char *s)
+{
+	static const char path[] = "/chat/completions";
+	const size_t k = sizeof(path) - 1;
+	size_t n = strlen(s);
+
+	while (n > 0 && s[n - 1] == '/')
+		n--;
+	return n >= k && strncmp(s + n - k, path, k) == 0;
+}
+
 const char *
 url_wrong(const char *url, bool insecure)
 {
@@ -54,6 +67,8 @@ url_wrong(const char *url, bool insecure)
 	}
 	if (!good_host(host, hostlen))
 		return "has no good host";
+	if (ends_in_chat(host))
+		return "is the base: /chat/completions is put behind it";
 	if (!tls && !insecure && !is_loopback(host, hostlen))
 		return "would send the key in clear: use https://, or "
 		    "insecure = yes if that is meant";

@@ -91,7 +91,7 @@ test_bad_keys(void **state)
 {
 	static const char *const keys[] = { "two words", "a\tb-secret",
 	    "\"quoted-secret\"", "'secret'", "se\xc3\xa9" "cret",
-	    "sec\x7f" "ret" };
+	    "sec\x7f" "ret", "${T_OTHER}" };
 	static char longest[CATALOG_MAX_KEY + 2];
 	struct loaded l;
 	size_t i;
@@ -128,6 +128,7 @@ test_provider_errors(void **state)
 	    "no name for a provider");
 	loaded_fails(ACCESS "provider demo { rpm = 1 }", 2, "built in");
 	loaded_fails(P "\nkey = a keys = {b} }", 3, "not both");
+	loaded_fails(P "\nkey = '${T_KEY}' }", 3, "a variable as such");
 	loaded_fails(P "\nconnect-timeout = 0s }", 3, "connect-timeout = 0s");
 	loaded_fails(P "\ntotal-timeout = 25h }", 3, "total-timeout = 25h");
 	loaded_fails(P "\nrpm = -1 }", 3, "rpm = -1");
@@ -159,6 +160,23 @@ test_model_errors(void **state)
 	    "only the models echo and tortoise");
 }
 
+/* A limit of 0 is one, but others write it for none. */
+static void
+test_zero_limit(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	loaded_text(&l, P "key = kkkkkkkk\nkey-rpd = 0 }\nmodel p/m {\n"
+	    "rpm = 5\nrpd = 0 }");
+	assert_non_null(l.c);
+	assert_int_equal(2, loaded_lines(&l.warnings));
+	loaded_says(&l.warnings, 3, "key-rpd = 0 admits nothing");
+	loaded_says(&l.warnings, 6, "rpd = 0 admits nothing");
+	assert_int_equal(0, l.c->models[0].limits.max[CONFIG_RPD]);
+	loaded_free(&l);
+}
+
 int
 main(void)
 {
@@ -168,6 +186,7 @@ main(void)
 		cmocka_unit_test(test_keyless),
 		cmocka_unit_test(test_bad_keys),
 		cmocka_unit_test(test_provider_errors),
+		cmocka_unit_test(test_zero_limit),
 		cmocka_unit_test(test_model_errors),
 	};
 

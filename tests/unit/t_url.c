@@ -40,6 +40,7 @@ test_bad(void **state)
 		"https://[::g]", "https://.a", "https://a\\b", "https://{a}",
 		"http://10.0.0.1", "http://a.example", "http://localhost.evil",
 		"http://127.0.0.1.evil.example", "http://127.", "https://a,b",
+		"https://a/v1/chat/completions", "https://a/chat/completions/",
 	};
 	size_t i;
 
