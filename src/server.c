@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "catalog.h"
@@ -158,6 +159,39 @@ read_prefix(struct parse *p, const struct scan_section *sec, struct config *c)
 	return c->prefix != NULL ? 0 : -1;
 }
 
+/* Whether path leads to the same file as other, under whatever name. */
+static bool
+is_file(const char *path, const char *other)
+{
+	struct stat a, b;
+
+	return stat(path, &a) == 0 && stat(other, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* A file that is no state is renamed, and one is made in its place: not with
+ * those that we were told by. */
+static void
+check_state(struct parse *p, const struct scan_section *sec,
+    const struct config *c, const char *folder)
+{
+	char *dotenv = in_folder(folder, ".env");
+	size_t n = strlen(c->state);
+	bool ours = dotenv != NULL && is_file(c->state, dotenv);
+	struct stat st;
+
+	for (size_t i = 0; i < p->scan.nfiles && !ours; i++)
+		ours = is_file(c->state, p->scan.files[i]->path);
+	if (ours)
+		parse_error(p, sec, "state", "state %s is the configuration "
+		    "itself: a file of its own is wanted", c->state);
+	else if (c->state[n - 1] == '/' ||
+	    (stat(c->state, &st) == 0 && S_ISDIR(st.st_mode)))
+		parse_error(p, sec, "state", "state %s is a folder: a file in "
+		    "it is wanted", c->state);
+	free(dotenv);
+}
+
 static int
 read_paths(struct parse *p, const struct scan_section *sec, struct config *c,
     const char *folder)
@@ -171,6 +205,8 @@ read_paths(struct parse *p, const struct scan_section *sec, struct config *c,
 	c->ca_path = *ca == '\0' ? strdup("") : in_folder(folder, ca);
 	if (c->state == NULL || c->ca_path == NULL)
 		return -1;
+	if (*state != '\0' && sec != NULL)
+		check_state(p, sec, c, folder);
 	if (*ca != '\0' && access(c->ca_path, R_OK) != 0)
 		parse_error(p, sec, "ca-path", "ca-path %s: %s",
 		    c->ca_path, strerror(errno));

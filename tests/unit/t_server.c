@@ -98,6 +98,8 @@ test_server_errors(void **state)
 		"prefix = \"/a?b\"", "max-body = 1", "max-body = 2G",
 		"workers = 0", "workers = 257", "heartbeat = 10",
 		"client-stall = 0s", "body-timeout = 0s", "state = \"\"",
+		"state = /tmp", "state = /tmp/", "state = c",
+		"state = new-folder/", "state = ./.env", "state = .env",
 		"proxy = ftp://x", "proxy = h:80", "log = loud",
 		"ca-path = /nonexistent/ca", "allowed-origins = {example.org}",
 		"allowed-origins = {\"https://a/path\"}",
@@ -115,7 +117,10 @@ test_server_errors(void **state)
 
 		snprintf(text, sizeof(text), "server { access = open\n%s }",
 		    bad[i]);
-		loaded_text(&l, text);
+		loaded_dir(&l);
+		loaded_write(l.dir, "c", text, 0600);
+		loaded_write(l.dir, ".env", "", 0600);
+		loaded_read(&l);
 		if (l.c != NULL || loaded_lines(&l.errors) != 1 ||
 		    strstr(buf_str(&l.errors), "/c:2: ") == NULL)
 			fail_msg("%s: %s", bad[i], buf_str(&l.errors));
