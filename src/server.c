@@ -213,6 +213,23 @@ read_paths(struct parse *p, const struct scan_section *sec, struct config *c,
 	return 0;
 }
 
+/* All of user:password@host, and its parts: a message of curl's may quote
+ * any of them. */
+static int
+hide_user(const char *s)
+{
+	char *user = strndup(s, (size_t)(strrchr(s, '@') - s)), *colon;
+
+	if (user == NULL)
+		return -1;
+	(void)log_secret(s);
+	(void)log_secret(user);
+	if ((colon = strchr(user, ':')) != NULL)
+		(void)log_secret(colon + 1);
+	free(user);
+	return 0;
+}
+
 static int
 read_proxy(struct parse *p, const struct scan_section *sec, struct config *c)
 {
@@ -228,8 +245,8 @@ read_proxy(struct parse *p, const struct scan_section *sec, struct config *c)
 	    strpbrk(v, " \t\"\\${}") != NULL))
 		parse_error(p, sec, "proxy", "the proxy must begin "
 		    "with http:// https:// socks5:// or socks5h://");
-	if (n != 0 && strchr(v, '@') != NULL)
-		log_secret(v + n);
+	if (n != 0 && strchr(v, '@') != NULL && hide_user(v + n) != 0)
+		return -1;
 	c->proxy = strdup(v);
 	return c->proxy != NULL ? 0 : -1;
 }
@@ -384,7 +401,7 @@ read_token(struct parse *p, const struct scan_section *sec,
 }
 
 static void
-read_expiry(struct parse *p, const struct scan_section *sec,
+read_expiry(struct parse *p, const struct scan_section *sec, int64_t now,
     struct config_client *out)
 {
 	const char *v = parse_str(p, sec, "expires", NULL);
@@ -402,10 +419,13 @@ read_expiry(struct parse *p, const struct scan_section *sec,
 		return;
 	}
 	out->expires -= out->expires % 1000;
+	if (out->expires <= now)
+		parse_warn(p, sec, "expires", "client '%s' has expired",
+		    sec->title);
 }
 
 static int
-read_client(struct parse *p, const struct scan_section *sec,
+read_client(struct parse *p, const struct scan_section *sec, int64_t now,
     struct config_client *out)
 {
 	static const char *const sees[] = { "own", "all" };
@@ -415,7 +435,7 @@ read_client(struct parse *p, const struct scan_section *sec,
 		    "client: letters, digits and . _ - only, 64 at most",
 		    sec->title);
 	read_token(p, sec, out);
-	read_expiry(p, sec, out);
+	read_expiry(p, sec, now, out);
 	catalog_limits(p, sec, "", &out->limits);
 	out->models = parse_list(p, sec, "models");
 	out->sees_all = parse_word(p, sec, "usage", sees, 2, 0) == 1;
@@ -432,7 +452,8 @@ server_clients(struct parse *p, struct config *c)
 	if ((c->clients = calloc(n + 1, sizeof(*c->clients))) == NULL)
 		return -1;
 	while ((sec = parse_each(p, "client", &i)) != NULL)
-		if (read_client(p, sec, &c->clients[c->nclients++]) != 0)
+		if (read_client(p, sec, c->loaded,
+		    &c->clients[c->nclients++]) != 0)
 			return -1;
 	for (i = 0; i < n; i++)
 		for (size_t k = 0; k < i; k++)

@@ -128,6 +128,39 @@ test_server_errors(void **state)
 	}
 }
 
+/* What curl says of a proxy may hold a part of its address. */
+static void
+test_proxy_password(void **state)
+{
+	char said[] = "http://someone:pass-word-1@h:80 "
+	    "someone:pass-word-1 pass-word-1 h:80";
+	struct loaded l;
+
+	(void)state;
+	loaded_text(&l, "server { access = open "
+	    "proxy = \"http://someone:pass-word-1@h:80\" }");
+	assert_non_null(l.c);
+	log_redact(said, strlen(said));
+	assert_string_equal(said,
+	    "http://************************ "
+	    "******************* *********** h:80");
+	loaded_free(&l);
+}
+
+/* It has ended already: nobody can have meant that. */
+static void
+test_expired(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	loaded_text(&l, "server { access = token }\n"
+	    "client a { " TOKEN "\nexpires = 2020-01-31 }");
+	assert_non_null(l.c);
+	loaded_says(&l.warnings, 3, "client 'a' has expired");
+	loaded_free(&l);
+}
+
 static void
 test_origins_from_environment(void **state)
 {
@@ -222,6 +255,8 @@ main(void)
 		cmocka_unit_test(test_linger),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_server_errors),
+		cmocka_unit_test(test_proxy_password),
+		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_origins_from_environment),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_clients),
