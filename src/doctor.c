@@ -54,13 +54,15 @@ folder_of(const char *path, char *out)
 		snprintf(out, 4096, "%.*s", n, path);
 }
 
-/* Whether the state may be opened by who asks: to make it as somebody else
- * would shut out the service, whose file has to be its own. */
+/* Whether there is a state that may be opened by who asks. It is not made here:
+ * as somebody else that would shut out the service, whose file has to be its
+ * own. */
 static bool
 state_ours(struct doctor *d)
 {
 	char dir[4096];
 	struct stat st, file;
+	bool none;
 
 	folder_of(d->cfg->state, dir);
 	if (stat(dir, &st) != 0) {
@@ -72,15 +74,21 @@ state_ours(struct doctor *d)
 	if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
 		doctor_tell(d, DOCTOR_WARN, "state", "chmod 0700",
 		    "everyone may write to %s", dir);
-	if (stat(d->cfg->state, &file) == 0)
+	none = stat(d->cfg->state, &file) != 0;
+	if (!none)
 		st = file;
-	if (st.st_uid == geteuid())
-		return true;
-	doctor_tell(d, DOCTOR_SKIP, "state", "run `relevo doctor` as that "
-	    "user, such as by `sudo -u`", "%s belongs to user %u, you are %u: "
-	    "not opened", d->cfg->state, (unsigned)st.st_uid,
-	    (unsigned)geteuid());
-	return false;
+	if (st.st_uid != geteuid())
+		doctor_tell(d, DOCTOR_SKIP, "state", "run `relevo doctor` as "
+		    "that user, such as by `sudo -u`", "%s belongs to user %u,"
+		    " you are %u: not opened", d->cfg->state,
+		    (unsigned)st.st_uid, (unsigned)geteuid());
+	else if (none && access(dir, W_OK | X_OK) != 0)
+		doctor_tell(d, DOCTOR_FAIL, "state", "chmod 0700", "%s: %s",
+		    dir, strerror(errno));
+	else if (none)
+		doctor_tell(d, DOCTOR_OK, "state", NULL, "%s: none yet; who "
+		    "serves makes it", d->cfg->state);
+	return !none && st.st_uid == geteuid();
 }
 
 static void

@@ -44,9 +44,30 @@ config_one()
 	doctor
 	finds ok config '1 provider is on, 1 of 1 model can'
 	finds ok access 'of 1 clients'
-	finds ok state 'in use and sound'
+	# Made by root it would shut the service out.
+	finds ok state 'none yet; who serves makes it'
+	[[ ! -e $DIR/state ]]
 	finds ok clock 'apart from p1'
 	[[ $status == 0 && ${lines[-1]} == '0 failed, '* ]]
+	REQUEST_METHOD=GET REQUEST_URI=/health QUERY_STRING= "$RELEVO" \
+	    --config "$CONF" </dev/null >/dev/null 2>&1
+	doctor
+	finds ok state 'in use and sound'
+}
+
+@test "doctor: no state yet, and a folder that is closed" {
+	local as=()
+
+	# Root may write everywhere, unless it has given that up.
+	((EUID != 0)) ||
+	    as=(setpriv --bounding-set=-dac_override,-dac_read_search)
+	config_one
+	mkdir "$DIR/shut"
+	sed -i "s|$DIR/state|$DIR/shut/state|" "$CONF"
+	chmod 500 "$DIR/shut"
+	run --separate-stderr "${as[@]}" "$RELEVO" --config "$CONF" doctor
+	[[ -z $stderr && $status == 1 ]]
+	finds FAIL state "$DIR/shut.*denied" 'chmod 0700'
 }
 
 @test "doctor: a key that is refused, the provider's own words, no secret" {
