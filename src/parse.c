@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "raw.h"
 #include "text.h"
 
 /* ---- errors ---- */
@@ -97,8 +98,10 @@ read_values(struct scan_option *o)
 
 	buf_init(&text, 4 * 1024 * 1024);
 	buf_puts(&text, "v = {");
-	for (i = 0; i < o->n; i++)
+	for (i = 0; i < o->n; i++) {
+		raw_unset_empty(o->raw[i]);
 		buf_printf(&text, "%s%s", i ? ", " : "", o->raw[i]);
+	}
 	buf_puts(&text, "}\n");
 	if (text.failed || (cfg = cfg_init(opts, CFGF_NONE)) == NULL)
 		goto out;

@@ -37,6 +37,25 @@ raw_missing(const char *raw, char *out, size_t size)
 	return false;
 }
 
+void
+raw_unset_empty(const char *raw)
+{
+	const char *p = raw, *dash, *value;
+	char name[256];
+	size_t n;
+
+	for (; (p = variable(raw, p, &n)) != NULL; p += n) {
+		dash = memmem(p, n, ":-", 2);
+		if (dash == NULL || dash == p ||
+		    (size_t)(dash - p) >= sizeof(name))
+			continue;
+		memcpy(name, p, (size_t)(dash - p));
+		name[dash - p] = '\0';
+		if ((value = getenv(name)) != NULL && *value == '\0')
+			(void)unsetenv(name);
+	}
+}
+
 bool
 raw_literal(const char *raw)
 {

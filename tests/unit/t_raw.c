@@ -51,12 +51,32 @@ test_literal(void **state)
 	assert_false(raw_literal(""));
 }
 
+static void
+test_unset_empty(void **state)
+{
+	(void)state;
+	setenv("T_A", "", 1);
+	setenv("T_B", "", 1);
+	setenv("T_C", "x", 1);
+	raw_unset_empty("\"${T_B} ${T_C:-y} ${T_D:-z} ${:-q} ${T_A:-}\"");
+	assert_null(getenv("T_A"));
+	assert_string_equal(getenv("T_B"), "");
+	assert_string_equal(getenv("T_C"), "x");
+	raw_unset_empty("'${T_B:-x}'");
+	assert_string_equal(getenv("T_B"), "");
+	raw_unset_empty("${T_B:-x");
+	raw_unset_empty("");
+	unsetenv("T_B");
+	unsetenv("T_C");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_literal),
+		cmocka_unit_test(test_unset_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

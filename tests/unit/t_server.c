@@ -79,6 +79,23 @@ test_linger(void **state)
 	}
 }
 
+/* As docker compose hands over what its own environment does not have. */
+static void
+test_empty_variable(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	setenv("T_ACCESS", "", 1);
+	loaded_text(&l, "server { access = ${T_ACCESS:-open} workers = 2 }");
+	assert_non_null(l.c);
+	assert_true(l.c->open);
+	loaded_free(&l);
+	setenv("T_ACCESS", "", 1);
+	loaded_fails("server {\naccess = ${T_ACCESS} }", 2, "access = :");
+	unsetenv("T_ACCESS");
+}
+
 static void
 test_access(void **state)
 {
@@ -253,6 +270,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_linger),
+		cmocka_unit_test(test_empty_variable),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_server_errors),
 		cmocka_unit_test(test_proxy_password),
