@@ -515,17 +515,15 @@ one_turn(void **state)
 {
 	struct request q[2];
 	struct world w;
-	size_t first;
 
 	(void)state;
-	world(&w, "model p/a { }\nmodel p/b { }\n");
+	world(&w, "model p/a { }\nmodel p/b { }\nmodel p/c { }\n");
 	come_as(&w, &q[0], 0, "auto", 0, LEDGER_NOBODY, 0);
-	first = q[0].lane;
+	assert_int_equal(q[0].lane, 0);
 	seek_order(&q[0].s, &w.now, 1);
 	seek_order(&q[0].s, &w.now, 1);
 	seek_foresee(&q[0].s, &w.now, 1);
-	come_as(&w, &q[1], 1, "auto", 0, LEDGER_NOBODY, 0);
-	assert_int_equal(q[1].lane, 1 - first);
+	gets(&w, &q[1], 1, 0, 1);
 	release(q, 2);
 	world_end(&w);
 }
@@ -719,6 +717,176 @@ fill(struct world *w, size_t lane, int64_t tokens)
 	    tokens, &lease, &why), 0);
 }
 
+/* The order goes by what the ledger shows. */
+static void
+by_the_views(void **state)
+{
+	struct request q[3];
+	struct world w;
+	size_t i;
+
+	(void)state;
+	world(&w, "model p/a { rpm = 9 }\nmodel p/b { rpm = 9 }\n"
+	    "route room { strategy = headroom }\n"
+	    "alias roomy { models = {\"p/*\"} route = room }\n");
+	for (i = 0; i < 5; i++)
+		fill(&w, 0, 1);
+	for (i = 0; i < 3; i++) {
+		come_as(&w, &q[i], 0, "roomy", 0, LEDGER_NOBODY, 0);
+		assert_int_equal(q[i].state, 1);
+		assert_int_equal(q[i].lane, 1);
+	}
+	release(q, 3);
+	world_end(&w);
+}
+
+/* The declared answer has to fit into the context beside the question. */
+static void
+answer_in_context(void **state)
+{
+	struct request q;
+	struct world w;
+	struct fault f;
+
+	(void)state;
+	world(&w, "model p/m { context = 100 }\n");
+	for (int out = 90; out <= 91; out++) {
+		memset(&q, 0, sizeof(q));
+		q.chat.prompt = 10;
+		q.chat.output = out;
+		assert_int_equal(seek_init(&q.s, w.at.c, w.l[0],
+		    config_find(w.at.c, "m"), &q.chat, LEDGER_NOBODY), 0);
+		look_again(&w, &q);
+		assert_int_equal(q.state, out == 90 ? 1 : -1);
+		if (out > 90) {
+			told(&w, &q, &f);
+			assert_int_equal(f.code, FAULT_CONTEXT_LENGTH);
+		}
+		release(&q, 1);
+	}
+	world_end(&w);
+}
+
+/* What no waiting mends is not waited for, and not called a limit. */
+static void
+never_fits(void **state)
+{
+	struct request q;
+	struct fault f;
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/m { tpm = 9 }\n"
+	    "provider q { url = https://q.example key = \"\" }\n"
+	    "model q/n { }\nclient u { models = {\"q/*\"} token = "
+	    "\"blake2b:0000000000000000000000000000000000000000000000000000"
+	    "000000000000\" }\n");
+	come_as(&w, &q, 0, "m", 100000, LEDGER_NOBODY, 0);
+	assert_int_equal(q.state, -1);
+	told(&w, &q, &f);
+	assert_int_equal(f.code, FAULT_CONTEXT_LENGTH);
+	release(&q, 1);
+	come_as(&w, &q, 0, "n", 100000, LEDGER_NOBODY, 0);
+	assert_int_equal(q.state, -1);
+	told(&w, &q, &f);
+	assert_int_equal(f.code, FAULT_NO_MODELS);
+	release(&q, 1);
+	/* nor what the client may not use */
+	come_as(&w, &q, 0, "m", 100000, 0, 0);
+	assert_int_equal(q.state, -1);
+	told(&w, &q, &f);
+	assert_int_equal(f.code, FAULT_FORBIDDEN);
+	release(&q, 1);
+	world_end(&w);
+}
+
+/* Nobody knows when a running request ends: it is asked for often; but not as
+ * often as for room that those before us will take. */
+static void
+a_busy_lane(void **state)
+{
+	struct request q[4];
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/m { concurrency = 1 }\n");
+	come(&w, &q[0], 0, 0);
+	come(&w, &q[1], 0, 9000);
+	assert_int_equal(q[1].state, 0);
+	assert_int_equal(q[1].due - w.now.mono, SEEK_BUSY);
+	settle(&w, 0, &q[0]);
+	come(&w, &q[2], 1, 9000);
+	assert_int_equal(q[2].state, 0);
+	assert_int_equal(q[2].due - w.now.mono, SEEK_POLL + SEEK_STEP);
+	release(q, 3);
+	world_end(&w);
+
+	/* one is busy, in the other is room for who came before */
+	world(&w, "model p/a { concurrency = 1 }\nmodel p/b { rpm = 1 }\n");
+	gets(&w, &q[0], 0, 0, 0);
+	gets(&w, &q[1], 0, 0, 1);
+	go(&w, 60000);
+	come_as(&w, &q[2], 0, "auto", 9000, LEDGER_NOBODY, 0);
+	assert_int_equal(q[2].due - w.now.mono, SEEK_BUSY);
+	go(&w, 1000);
+	come_as(&w, &q[3], 1, "auto", 9000, LEDGER_NOBODY, 0);
+	assert_int_equal(q[3].state, 0);
+	assert_int_equal(q[3].due - w.now.mono, SEEK_POLL + SEEK_STEP);
+	release(q, 4);
+	world_end(&w);
+}
+
+/* The same lane again is a request like any other to its limits. */
+static void
+again_is_counted(void **state)
+{
+	struct request q;
+	struct world w;
+
+	(void)state;
+	world(&w, "model p/m { rpm = 2 }\n");
+	come(&w, &q, 0, 0);
+	settle(&w, 0, &q);
+	assert_int_equal(seek_again(&q.s, &w.now, q.lane, &q.lease), 0);
+	settle(&w, 0, &q);
+	assert_int_equal(seek_again(&q.s, &w.now, q.lane, &q.lease), -1);
+	assert_int_equal(q.s.soonest.reason, QUOTA_RPM);
+	release(&q, 1);
+	world_end(&w);
+}
+
+/* As many lanes as the route allows, and no second one where it says so. */
+static void
+no_more_than(void **state)
+{
+	struct request q;
+	struct world w;
+	size_t n;
+
+	(void)state;
+	world(&w, "model p/a { }\nmodel p/b { }\nmodel p/c { }\n"
+	    "route single { fallback = no }\nroute double { attempts = 2 }\n"
+	    "alias one { models = {\"p/*\"} route = single }\n"
+	    "alias two { models = {\"p/*\"} route = double }\n");
+	for (n = 1; n <= 2; n++) {
+		come_as(&w, &q, 0, n == 1 ? "one" : "two", 0, LEDGER_NOBODY,
+		    0);
+		assert_int_equal(q.state, 1);
+		settle_bad(&w, 0, &q);
+		if (n == 2) {
+			assert_int_equal(seek_next(&q.s, &w.now, &q.lane,
+			    &q.lease), 0);
+			settle_bad(&w, 0, &q);
+		}
+		assert_int_equal(seek_next(&q.s, &w.now, &q.lane, &q.lease),
+		    -1);
+		assert_int_equal(seek_dare(&q.s, &w.now, &q.lane, &q.lease),
+		    -1);
+		release(&q, 1);
+	}
+	world_end(&w);
+}
+
 /* A lane was refused, and would be again, with a later time, when the attempt
  * at the other one came to nothing. */
 static void
@@ -884,6 +1052,12 @@ main(void)
 		cmocka_unit_test(true_soonest),
 		cmocka_unit_test(full_table),
 		cmocka_unit_test(once_each),
+		cmocka_unit_test(no_more_than),
+		cmocka_unit_test(again_is_counted),
+		cmocka_unit_test(by_the_views),
+		cmocka_unit_test(answer_in_context),
+		cmocka_unit_test(never_fits),
+		cmocka_unit_test(a_busy_lane),
 		cmocka_unit_test(one_turn),
 		cmocka_unit_test(only_lane),
 		cmocka_unit_test(last_resort),
