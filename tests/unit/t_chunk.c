@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../../src/chunk.c"
@@ -249,17 +250,58 @@ static void
 test_text(void **state)
 {
 	const char *p = "[{\"type\":\"text\",\"text\":\"a\\n\"},7,{\"text\":"
-	    "\"no\",\"type\":\"thinking\"},{\"text\":\"b\"}]";
+	    "\"no\",\"type\":\"thinking\"},{\"text\":\"b\"},"
+	    "{\"text\":\"c\",\"id\":\"thinking\",\"type\":7}]";
 	struct buf out;
 
 	(void)state;
 	buf_init(&out, 100);
 	assert_int_equal(chunk_text(p, (struct chunk_span){ 0, strlen(p) },
 	    &out), 0);
-	assert_string_equal(buf_str(&out), "a\nb");
+	assert_string_equal(buf_str(&out), "a\nbc");
 	assert_int_equal(chunk_text("[{\"text\":", (struct chunk_span){ 0, 9 },
 	    &out), -1);
 	buf_release(&out);
+}
+
+/* What a model wrote, in bytes of UTF-8: the tokens of an answer without usage
+ * are estimated from it. */
+static void
+test_bytes(void **state)
+{
+	static const struct { const char *delta; int64_t bytes; } t[] = {
+		{ "\"content\":\"\\u0000\\u007f\"", 2 },
+		{ "\"content\":\"\\u0080\\u00FF\\u07ff\"", 6 },
+		{ "\"content\":\"\\u0800\\u1000\\ud7ff\\uD7FF\\uffff\"", 15 },
+		{ "\"content\":\"\\ud83d\\ude00\\uDBFF\\uDFFF\"", 8 },
+		{ "\"content\":\"\\n\\\"\\\\a\xc3\xa9\"", 6 },
+		{ "\"content\":\"abc\",\"refusal\":\"de\"", 5 },
+		{ "\"content\":[\"no\",{\"text\":\"ab\",\"x\":\"no\"}]", 2 },
+		{ "\"refusal\":\"no\",\"tool_calls\":[{\"id\":\"x\","
+		  "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]", 5 },
+	};
+	char s[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(t); i++) {
+		snprintf(s, sizeof(s), "{\"choices\":[{\"delta\":{%s}}]}",
+		    t[i].delta);
+		assert_int_equal(scan(s), 0);
+		assert_int_equal(choice[0].bytes, t[i].bytes);
+	}
+}
+
+/* The role goes with all of the white space that JSON knows. */
+static void
+test_role(void **state)
+{
+	const char *s = "{\"choices\":[{\"delta\":{\"role\":\"\"\r\n\t ,"
+	    "\"content\":\"a\"}}]}";
+
+	(void)state;
+	assert_int_equal(scan(s), 0);
+	assert_span(s, choice[0].role, "\"role\":\"\"\r\n\t ,");
 }
 
 int
@@ -273,6 +315,8 @@ main(void)
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_edits),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_role),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
