@@ -107,6 +107,11 @@ shapes(void **state)
 		  "a b\xc3\xa9" },
 		{ 0, "{\"error\":{\"code\":99999999999}}", 0, "99999999999",
 		  "" },
+		{ 0, "{\"error\":{\"code\":599}}", 599, "599", "" },
+		{ 0, "{\"error\":{\"code\":600}}", 0, "600", "" },
+		/* of a list the first */
+		{ 429, "[{\"a\":1},{\"error\":{\"message\":\"m\"}}]", 429, "",
+		  "" },
 	};
 	struct verdict_error e;
 	size_t i;
@@ -137,6 +142,43 @@ text_of_a_body(void **state)
 	assert_string_equal(e.text, "\nmessage:line one\nn:12\na:b\na:true\n"
 	    "input:kept\ninput:\ncontent:\nk:v\nprompt:\n");
 	assert_int_equal(e.text_len, strlen(e.text));
+}
+
+static void
+param_of_a_body(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"error\":{\"status\":422,\"param\":\"top_p\","
+		"\"message\":\"m\"}}",
+		"{\"detail\":[{\"loc\":[\"body\",\"top_p\"],\"msg\":\"m\"}]}",
+	};
+	struct verdict_error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		verdict_read(&e, 422, bodies[i], strlen(bodies[i]));
+		assert_string_equal(e.param, "top_p");
+		assert_string_equal(e.message, "m");
+	}
+}
+
+/* A message that is too long ends with a whole character. */
+static void
+cut_at_a_character(void **state)
+{
+	struct verdict_error e;
+	char body[1024];
+	int n, len;
+
+	(void)state;
+	for (n = (int)sizeof(e.message) - 4; n < (int)sizeof(e.message); n++) {
+		len = sprintf(body, "{\"message\":\"%0*d\xc3\xa9\xe2\x82\xac\"}",
+		    n, 0);
+		verdict_read(&e, 400, body, (size_t)len);
+		assert_int_equal(strlen(e.message),
+		    n + 3 <= (int)sizeof(e.message) ? n + 2 : n);
+	}
 }
 
 /* A body far larger than the room for its text. */
@@ -220,6 +262,8 @@ main(void)
 		cmocka_unit_test(rows_reachable),
 		cmocka_unit_test(shapes),
 		cmocka_unit_test(text_of_a_body),
+		cmocka_unit_test(param_of_a_body),
+		cmocka_unit_test(cut_at_a_character),
 		cmocka_unit_test(big_bodies),
 		cmocka_unit_test(heads),
 		cmocka_unit_test(every_status),
