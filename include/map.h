@@ -18,8 +18,9 @@
  * power while locked can never be locked again.
  *
  * A power cut mixes old and new sectors of a mapping at random, so after a
- * reboot (another boot id) the mapping is not believed: the newest whole
- * checkpoint (NAME.0 or NAME.1, written in turn, see save.h) takes its place.
+ * reboot the mapping is not believed: the newest whole checkpoint (NAME.0 or
+ * NAME.1, written in turn, see save.h) takes its place. A reboot is another
+ * boot id while nobody has a worker's lock.
  *
  * On file systems without a coherent mapping (NFS, CIFS, FUSE, 9p) the image is
  * a copy in memory, read after the lock and written before the unlock by

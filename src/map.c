@@ -226,6 +226,21 @@ read_boot(uint64_t boot[2])
 	boot[1] = save_sum(2, id, (size_t)n) | 1;
 }
 
+/* No lock outlives its kernel: while somebody has a worker's, the data is of
+ * this boot, whatever the ids say. A container's may be one file that is laid
+ * over the kernel's (LXC, systemd-nspawn), which a service with a /proc of its
+ * own does not see; then its commands know another id than the service. */
+static void
+believe(struct map *m)
+{
+	uint64_t boot = image_load(&live(m)->boot[0]);
+
+	if (boot == 0 || site_remote(m->fd) || !others(m))
+		return;
+	m->boot[0] = boot;
+	m->boot[1] = image_load(&live(m)->boot[1]);
+}
+
 static uint64_t
 head_sum(const struct map_head *h)
 {
@@ -433,6 +448,8 @@ open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
 			because(m, "%s: %s", m->path, strerror(errno));
 			return FAILED;
 		}
+		if (!copy)
+			believe(m);
 		if (image_hold(&m->im, ours(m), OPEN_WAIT_MS) < 0) {
 			because(m, "%s: the lock: %s", m->path,
 			    strerror(errno));
@@ -488,6 +505,7 @@ look_once(struct map *m, const struct map_want *w, int64_t wall, bool last)
 	    (image_load(&l->mark) != 0 || image_load(&now.mark) != 0 ||
 	    image_load(&l->seq) != image_load(&now.seq))))
 		return AGAIN;
+	believe(m);
 	m->im.fd = -1;
 	m->im.copy = false;
 	(void)image_finish(&m->im);

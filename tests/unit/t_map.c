@@ -535,6 +535,43 @@ after_a_reboot(void **state)
 	map_close(m);
 }
 
+static void
+same_boot_by_another_name(void **state)
+{
+	struct map_want look = { .path = path, .layout = 1, .size = 65536,
+	    .look = true };
+	struct map *m = ready(), *n;
+
+	(void)state;
+	assert_int_equal(0, map_begin(m));
+	assert_true(map_claim(m) >= 0);
+	map_end(m);
+	put(m, 8, 1);
+	save_it(m, &now);
+	put(m, 8, 2);
+	set_boot("the container's");
+	n = map_open(&look, &now);
+	assert_int_equal(MAP_SAME, map_state(n));
+	assert_int_equal(2, value(n, 8));
+	map_close(n);
+	n = ready();
+	assert_int_equal(MAP_SAME, map_state(n));
+	assert_int_equal(2, value(n, 8));
+	assert_int_equal(0, map_check(n));
+	assert_int_equal(0, map_check(m));
+	map_close(n);
+	/* a copy: locks of a server, and clocks of another machine */
+	n = open_as(1, true);
+	assert_int_equal(MAP_RESTORED, map_state(n));
+	map_end(n);
+	map_close(n);
+	map_close(m);
+	n = map_open(&look, &now);
+	assert_int_equal(MAP_RESTORED, map_state(n));
+	assert_int_equal(1, value(n, 8));
+	map_close(n);
+}
+
 /* A file that was made anew does not inherit, one that was damaged does. */
 static void
 inherits_after_damage_only(void **state)
@@ -865,7 +902,8 @@ main(void)
 		T(refuses_what_is_not_a_private_file), T(disk_full),
 		T(one_of_many_makes_it), T(workers_are_known_by_their_locks),
 		T(all_numbers_taken), T(after_a_reboot),
-		T(inherits_after_damage_only), T(truncated_under_us),
+		T(same_boot_by_another_name), T(inherits_after_damage_only),
+		T(truncated_under_us),
 		T(replaced_or_deleted), T(grows_under_another),
 		T(grows_by_zeros), T(by_copy), T(by_copy_after_a_reboot),
 		T(by_copy_after_a_cut), T(by_copy_of_two_machines),
