@@ -233,9 +233,12 @@ read_boot(uint64_t boot[2])
 static void
 believe(struct map *m)
 {
-	uint64_t boot = image_load(&live(m)->boot[0]);
+	uint64_t boot;
 
-	if (boot == 0 || site_remote(m->fd) || !others(m))
+	/* In this order: who brings a file of another boot into order writes
+	 * the id (map_ready) before it has a worker's lock. */
+	if (m->remote || !others(m) ||
+	    (boot = image_load(&live(m)->boot[0])) == 0)
 		return;
 	m->boot[0] = boot;
 	m->boot[1] = image_load(&live(m)->boot[1]);
@@ -448,8 +451,7 @@ open_once(struct map *m, const struct map_want *w, bool *any, int64_t wall)
 			because(m, "%s: %s", m->path, strerror(errno));
 			return FAILED;
 		}
-		if (!copy)
-			believe(m);
+		believe(m);
 		if (image_hold(&m->im, ours(m), OPEN_WAIT_MS) < 0) {
 			because(m, "%s: the lock: %s", m->path,
 			    strerror(errno));
