@@ -171,8 +171,8 @@ private()
 {
 	local name
 
-	for name in relevo.conf .env .htpasswd state state.0 state.1 \
-	    state.bad-20260101T000000Z stderr.log; do
+	for name in relevo.conf relevo.conf~ relevo.conf.bak .env .htpasswd \
+	    state state.0 state.1 state.bad-20260101T000000Z stderr.log; do
 		# Not beside relevo, which would read them.
 		[[ -n ${UPLOAD:-} ]] || echo NAME=value >"$FILES/$name"
 		req GET "${FILES#"$SITE"}/$name"
