@@ -332,8 +332,10 @@ audit_verify(struct slot_table *t, const struct text_time *now,
 		wrong(&a, NULL, "the head of the tables is damaged");
 		return -1;
 	}
-	if ((held = calloc(h->nslots, sizeof(*held))) == NULL)
+	if ((held = calloc(h->nslots, sizeof(*held))) == NULL) {
+		buf_puts(out, "out of memory\n");
 		return -1;
+	}
 	for (i = 0; i < h->top && (l = slot_lease(t, i)) != NULL; i++) {
 		if (l->owner == 0)
 			continue;

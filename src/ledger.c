@@ -402,12 +402,22 @@ ledger_estimate(struct ledger *l, size_t lane, int64_t raw)
 	return quota_estimate(s->overhead, s->k, raw);
 }
 
+/* For people: book_begin, and why not. */
+static int
+begin(struct ledger *l, const struct text_time *now, struct buf *out)
+{
+	if (book_begin(&l->b, now) == 0)
+		return 0;
+	buf_puts(out, "out of memory\n");
+	return -1;
+}
+
 int
 ledger_dump(struct ledger *l, const struct text_time *now, struct buf *out)
 {
 	int r;
 
-	if (book_begin(&l->b, now) < 0)
+	if (begin(l, now, out) < 0)
 		return -1;
 	r = audit_dump(&l->b.t, now, out);
 	book_end(&l->b);
@@ -419,7 +429,7 @@ ledger_verify(struct ledger *l, const struct text_time *now, struct buf *out)
 {
 	int r;
 
-	if (book_begin(&l->b, now) < 0)
+	if (begin(l, now, out) < 0)
 		return -1;
 	r = audit_verify(&l->b.t, now, out);
 	book_end(&l->b);
@@ -436,7 +446,7 @@ ledger_reset(struct ledger *l, const struct text_time *now, const char *name,
 {
 	int r;
 
-	if (book_begin(&l->b, now) < 0)
+	if (begin(l, now, out) < 0)
 		return -1;
 	r = audit_reset(&l->b.t, name, out);
 	book_end(&l->b);

@@ -1339,27 +1339,62 @@ truncated_while_mapped(void **state)
 	ledger_close(l);
 }
 
-/* No file any more, and no memory for what would take its place. */
+/* No file any more, and no memory for what would take its place. Undone by
+ * setrlimit(RLIMIT_AS, &all). */
+static struct ledger *
+open_without_memory(struct world *w, struct rlimit *all)
+{
+	struct rlimit none_left = { 1, 1 };
+	struct ledger *l;
+
+	world(w);
+	l = open_at(w, 0);
+	assert_int_equal(0, truncate(path, 4096));
+	assert_int_equal(-1, map_begin(l->b.t.map));
+	assert_int_equal(0, getrlimit(RLIMIT_AS, all));
+	none_left.rlim_max = all->rlim_max;
+	assert_int_equal(0, setrlimit(RLIMIT_AS, &none_left));
+	return l;
+}
+
+static void
+commands_say_why_without_memory(void **state)
+{
+	struct text_time t = at(0);
+	struct rlimit all;
+	struct ledger *l;
+	struct world w;
+	struct buf out;
+	int r;
+
+	(void)state;
+	buf_init(&out, 4096);
+	buf_puts(&out, "-");
+	l = open_without_memory(&w, &all);
+	r = ledger_dump(l, &t, &out) + ledger_verify(l, &t, &out) +
+	    ledger_reset(l, &t, NULL, &out);
+	assert_int_equal(0, setrlimit(RLIMIT_AS, &all));
+	assert_int_equal(-3, r);
+	assert_string_equal(buf_str(&out),
+	    "-out of memory\nout of memory\nout of memory\n");
+	buf_release(&out);
+	ledger_close(l);
+}
+
 static void
 views_say_something_without_memory(void **state)
 {
-	struct rlimit all, none_left = { 1, 1 };
 	uint16_t lanes[] = { 0, 4 };
 	struct quota_view v[2];
 	struct text_time t = at(0);
+	struct rlimit all;
 	struct ledger *l;
 	struct world w;
 	int i;
 
 	(void)state;
-	world(&w);
-	l = open_at(&w, 0);
 	memset(v, 0xff, sizeof(v));
-	assert_int_equal(0, truncate(path, 4096));
-	assert_int_equal(-1, map_begin(l->b.t.map));
-	assert_int_equal(0, getrlimit(RLIMIT_AS, &all));
-	none_left.rlim_max = all.rlim_max;
-	assert_int_equal(0, setrlimit(RLIMIT_AS, &none_left));
+	l = open_without_memory(&w, &all);
 	ledger_view(l, &t, lanes, 2, 0, 1, v);
 	assert_int_equal(0, setrlimit(RLIMIT_AS, &all));
 	for (i = 0; i < 2; i++) {
@@ -1723,6 +1758,7 @@ main(void)
 		T(history_is_verified),
 		T(survives_damage), T(truncated_while_mapped),
 		T(views_say_something_without_memory),
+		T(commands_say_why_without_memory),
 		T(deleted_while_mapped), T(lock_held_too_long),
 		T(memory_only), T(no_number_left),
 		T(a_snapshot_sees_and_changes_nothing),
