@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -172,11 +173,26 @@ pause_spawning(struct supervisor *s)
 	s->not_before = now_ms() + s->pause;
 }
 
+/* The flag is of the open socket, which others have, too: systemd clears it for
+ * each command of ExecReload= when the service has StandardInput=socket
+ * (NonBlocking= of systemd.service(5)). So it is set for each new worker, and
+ * until then accept(2) gives up by itself, as if nobody were there. */
+static int
+never_wait(int fd)
+{
+	struct timeval t = { 0, 1000 };
+	int flags = fcntl(fd, F_GETFL);
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 static int
 spawn(struct supervisor *s)
 {
 	pid_t parent = getpid(), pid;
 
+	(void)never_wait(s->fd);
 	if (s->n == MOST) {
 		pause_spawning(s);
 		return -1;
@@ -442,7 +458,6 @@ supervise(int fd, struct config *cfg, const char *file, const char *path,
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
 	sigset_t set;
-	int flags;
 
 	if (s == NULL)
 		return -1;
@@ -453,12 +468,10 @@ supervise(int fd, struct config *cfg, const char *file, const char *path,
 	upgrade_init(&s->binary);
 	inherit(s, old);
 	signals_of(&set);
-	flags = fcntl(fd, F_GETFL);
 	/* lighttpd's bin-path sets this in every child, PHP or not. */
 	if (path == NULL && getenv("PHP_FCGI_CHILDREN") != NULL)
 		s->web = getppid();
-	if (supervise_signals() != 0 || flags < 0 ||
-	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+	if (supervise_signals() != 0 || never_wait(fd) != 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || spawn(s) != 0) {
 		log_msg(LOG_ERROR, "supervise", "descriptor %d cannot be "
 		    "served: %s", fd, strerror(errno));

@@ -18,7 +18,8 @@ teardown()
 
 # holder FD COMMAND...: listen on $DIR/relevo.sock and run COMMAND with the
 # socket as descriptor FD, in the holder's own process or (`fork` in front of
-# it) in a child, so that the socket outlives it.
+# it) in a child, so that the socket outlives it. USR1 lets the socket wait
+# again, for all who have it.
 holder()
 {
 	local how=exec
@@ -26,6 +27,7 @@ holder()
 	[[ $1 == fork ]] && how=fork && shift
 	spawn relevo perl -e '
 		use Socket; use POSIX ();
+		use Fcntl;
 		BEGIN { $^F = 9 }	# kept open by exec
 		my ($how, $path, $fd, @cmd) = @ARGV;
 		socket(my $s, AF_UNIX, SOCK_STREAM, 0) or die;
@@ -36,6 +38,9 @@ holder()
 		if ($how eq "exec") { exec @cmd or die }
 		my $stop = 0;
 		$SIG{TERM} = sub { $stop = 1 };
+		$SIG{USR1} = sub {
+			fcntl($s, F_SETFL, fcntl($s, F_GETFL, 0) & ~O_NONBLOCK);
+		};
 		until ($stop) {
 			defined(my $kid = fork) or die;
 			if (!$kid) {
@@ -106,6 +111,40 @@ answers()
 	until_true 10 other_pid "$first"
 	until_true 10 healthy
 	answers
+}
+
+# Of a service with StandardInput=socket systemd does that to run a command of
+# ExecReload=.
+@test "started: a socket that somebody else lets wait holds nobody up" {
+	local holder i
+
+	export RELEVO_CONFIG=$DIR/relevo.conf
+	holder fork 0 "$RELEVO"
+	holder=$SPAWNED
+	web
+	until_true 5 test -e "$DIR/relevo.sock.pid"
+	for i in 1 2; do
+		until_true 5 waits 0 "$holder"
+		kill -USR1 "$holder"
+		until_true 5 waits 1 "$holder"
+		answers
+		answers
+		kill -HUP "$(<"$DIR/relevo.sock.pid")"
+	done
+	until_true 5 waits 0 "$holder"
+	answers
+}
+
+# waits YES PID: would accept(2) on its socket?
+waits()
+{
+	local fd
+
+	for fd in "/proc/$2/fd"/*; do
+		[[ $(readlink "$fd") == socket:* ]] || continue
+		((1 - (8#$(sed -n 's/^flags:\t//p' \
+		    "/proc/$2/fdinfo/${fd##*/}") >> 11 & 1) == $1)) || return 1
+	done
 }
 
 @test "started: told to end when all there is is the socket, it leaves none" {
