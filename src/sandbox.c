@@ -206,7 +206,10 @@ sandbox_enter(struct sandbox *s, const struct config *cfg)
 	    GET_VERSION);
 	if (s->abi < 1) {
 		s->abi = 0;
-		s->why = "this kernel has no Landlock, or not in use";
+		/* landlock_create_ruleset(2) knows no EPERM. */
+		s->why = errno == EPERM ? "a filter of system calls forbids "
+		    "Landlock (SystemCallFilter=, a container's seccomp)" :
+		    "this kernel has no Landlock, or not in use";
 		return;
 	}
 	s->opens = ~refused(s);

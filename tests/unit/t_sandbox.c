@@ -5,6 +5,8 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -373,11 +375,48 @@ a_refusal_leaves_all_as_it_was(void **unused)
 		print_message("no_new_privs is inherited: no refusal here\n");
 }
 
+/* As systemd's SystemCallFilter=@system-service does. */
+static int
+filtered_in_it(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+		    SYS_landlock_create_ruleset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { sizeof(code) / sizeof(*code), code };
+	struct sandbox s;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
+			_exit(3);
+		sandbox_enter(&s, &cfg);
+		_exit(s.why != NULL && strstr(s.why, "filter") != NULL &&
+		    s.abi == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static void
+it_tells_a_filter_from_an_old_kernel(void **unused)
+{
+	(void)unused;
+	assert_int_equal(filtered_in_it(), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_says_whether_it_is_on),
+		cmocka_unit_test(it_tells_a_filter_from_an_old_kernel),
 		cmocka_unit_test(only_what_is_needed_opens),
 		cmocka_unit_test(the_state_can_be_made_and_set_aside),
 		cmocka_unit_test(nothing_is_started),
