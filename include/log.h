@@ -3,7 +3,8 @@
  * A line is written by one write(2), so lines of several processes do not
  * mix, and is cut to 4 KiB. It never waits: a line that a full pipe or a full
  * disk does not take whole is lost, and the next one that is written tells how
- * many were ("dropped"). */
+ * many were ("dropped"). Where stderr is systemd's journal the level stands in
+ * front, for journald, which takes it off. */
 #ifndef LOG_H
 #define LOG_H
 

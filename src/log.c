@@ -29,6 +29,8 @@ struct secret {
 static char bytes[LINE + 1];
 static struct buf line;
 static bool active;
+static enum log_level grade;	/* of the line */
+static enum { UNKNOWN, OTHER, JOURNAL } sink;
 static int64_t dropped;		/* lines that could not be written */
 static bool torn;		/* the last one could in part */
 static enum log_level limit = LOG_INFO;
@@ -185,6 +187,7 @@ log_open(enum log_level level, const char *event)
 	active = level <= limit;
 	if (!active)
 		return;
+	grade = level;
 	line = (struct buf){
 		.data = bytes, .cap = sizeof(bytes), .max = LINE - 2
 	};
@@ -227,14 +230,35 @@ log_int(const char *name, int64_t value)
 static bool
 writable(void)
 {
-	static enum { UNKNOWN, WAITS, NEVER } kind;
+	static enum { UNSEEN, WAITS, NEVER } kind;
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
 	struct stat st;
 
-	if (kind == UNKNOWN)
+	if (kind == UNSEEN)
 		kind = fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) ?
 		    NEVER : WAITS;
 	return kind == NEVER || poll(&p, 1, 0) != 0;
+}
+
+/* systemd.exec(5): JOURNAL_STREAM is DEVICE:INODE of the journal's end. The
+ * variable alone says nothing: stderr may lead elsewhere since. */
+static bool
+to_journal(void)
+{
+	const char *want = getenv("JOURNAL_STREAM");
+	struct stat st;
+	char is[48];
+
+	if (sink == UNKNOWN) {
+		sink = OTHER;
+		if (want != NULL && fstat(STDERR_FILENO, &st) == 0) {
+			snprintf(is, sizeof(is), "%ju:%ju",
+			    (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+			if (strcmp(want, is) == 0)
+				sink = JOURNAL;
+		}
+	}
+	return sink == JOURNAL;
 }
 
 /* By one write, or the lines of two processes would mix. On a full disk it may
@@ -243,13 +267,17 @@ writable(void)
 static void
 put_line(int64_t lost)
 {
-	struct iovec v[2] = { { "\n", torn }, { line.data, line.len } };
+	/* sd-daemon(3): for `journalctl -p warning`; it is not kept. */
+	static const char *const ranks[] = { "<3>", "<4>", "<6>", "<7>" };
+	size_t rank = to_journal() ? 3 : 0;
+	struct iovec v[3] = { { "\n", torn }, { (char *)ranks[grade], rank },
+	    { line.data, line.len } };
 	ssize_t n;
 
 	do
-		n = writev(STDERR_FILENO, v, 2);
+		n = writev(STDERR_FILENO, v, 3);
 	while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)(torn + line.len)) {
+	if (n == (ssize_t)(torn + rank + line.len)) {
 		torn = false;
 		return;
 	}

@@ -34,6 +34,7 @@ end(void **state)
 	close(file);
 	forget();
 	log_level(LOG_INFO);
+	sink = UNKNOWN;
 	return 0;
 }
 
@@ -281,6 +282,37 @@ a_taker_gets_whole_lines_and_stderr_what_it_refuses(void **state)
 
 #define LOG_TEST(f)	cmocka_unit_test_setup_teardown(f, begin, end)
 
+static void
+the_journal_is_told_the_level(void **state)
+{
+	static const char *const ranks[] = { "<3>", "<4>", "<6>", "<7>" };
+	struct stat st;
+	char stream[64];
+	const char *p;
+
+	(void)state;
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	sink = UNKNOWN;
+	log_level(LOG_DEBUG);
+	for (enum log_level i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+		log_msg(i, "e", "m");
+		p = taken();
+		assert_memory_equal(p, ranks[i], 3);
+		untimed(p + 3);
+		assert_ptr_equal(strchr(p, '\n'), p + strlen(p) - 1);
+	}
+	/* Another file's: nothing of the kind. */
+	stream[strlen(stream) - 1] ^= 1;
+	setenv("JOURNAL_STREAM", stream, 1);
+	sink = UNKNOWN;
+	log_msg(LOG_ERROR, "e", "m");
+	untimed(taken());
+	unsetenv("JOURNAL_STREAM");
+}
+
 int
 main(void)
 {
@@ -298,6 +330,7 @@ main(void)
 		LOG_TEST(a_secret_is_found_in_a_url),
 		LOG_TEST(a_secret_is_copied_and_may_need_escapes),
 		LOG_TEST(a_taker_gets_whole_lines_and_stderr_what_it_refuses),
+		LOG_TEST(the_journal_is_told_the_level),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
