@@ -28,6 +28,7 @@ struct map {
 	struct map_head head;		/* as it was when opened */
 	uint64_t boot[2];
 	uint64_t layout;
+	bool	 look;
 	enum map_state state;
 	struct text_time then;
 	dev_t	 dev;
@@ -40,7 +41,8 @@ struct map {
 	char	 why[200];
 };
 
-/* Open checkpoint `number`, whose name it gives in turn; as site_open. */
+/* Open checkpoint `number`, whose name it gives in turn; as site_open,
+ * or to look at it. */
 int	map_save_open(struct map *m, uint64_t number, int flags);
 
 #endif

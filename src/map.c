@@ -526,6 +526,7 @@ map_open(const struct map_want *w, const struct text_time *now)
 		return NULL;
 	m->fd = -1;
 	m->layout = w->layout;
+	m->look = w->look;
 	read_boot(m->boot);
 	because(m, "no state file is configured");
 	if (w->path != NULL && (m->path = strdup(w->path)) == NULL)

@@ -541,6 +541,7 @@ same_boot_by_another_name(void **state)
 	struct map_want look = { .path = path, .layout = 1, .size = 65536,
 	    .look = true };
 	struct map *m = ready(), *n;
+	char name[128];
 
 	(void)state;
 	assert_int_equal(0, map_begin(m));
@@ -565,6 +566,11 @@ same_boot_by_another_name(void **state)
 	assert_non_null(map_why(n));
 	map_close(n);
 	map_close(m);
+	/* Its files need not be what a server insists on. */
+	strcat(strcpy(name, path), ".0");
+	(void)chmod(name, 0644);
+	strcat(strcpy(name, path), ".1");
+	(void)chmod(name, 0644);
 	n = map_open(&look, &now);
 	assert_int_equal(MAP_RESTORED, map_state(n));
 	assert_int_equal(1, value(n, 8));
