@@ -20,6 +20,7 @@ struct fetcher {
 	struct fetch_target	*targets;
 	struct fetch		*live;
 	long			 calls;		/* live ones */
+	size_t			 paused;	/* of them */
 	struct fetch		*doomed;	/* cancelled inside curl */
 	bool			 inside;	/* curl is on the stack */
 	struct buf		 turn;		/* bytes not yet told ... */
@@ -80,6 +81,10 @@ int	fetch_link_init(struct fetcher *fr);
 bool	fetch_link_setup(struct fetch *f);
 int	fetch_link_start(struct fetch *f);
 void	fetch_link_end(struct fetch *f);
+
+/* Whether a call is on the connection of socket fd, though it seems to be kept
+ * for the next one. arg is the fetcher. */
+bool	fetch_link_used(void *arg, int fd);
 
 /* What a CURLcode says of a call of whose head that much came; headed: it was
  * told. */

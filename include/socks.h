@@ -8,6 +8,7 @@
 #ifndef SOCKS_H
 #define SOCKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct loop;
@@ -16,16 +17,18 @@ struct sock;
 struct socks {
 	struct loop	*loop;
 	void		(*ready)(void *arg, int fd, unsigned events);
+	bool		(*used)(void *arg, int fd);
 	void		*arg;
 	struct sock	**by_fd;
 	size_t		 n;
 	size_t		 idle;	/* connections that nothing is wanted of */
-	size_t		 paused; /* the owner's requests that take nothing */
 };
 
-/* ready hears of what is wanted. Allocates nothing. */
+/* ready hears of what is wanted; used tells whether a request is on fd, which
+ * is kept, all the same. Allocates nothing. */
 void	socks_init(struct socks *s, struct loop *loop,
-	    void (*ready)(void *arg, int fd, unsigned events), void *arg);
+	    void (*ready)(void *arg, int fd, unsigned events),
+	    bool (*used)(void *arg, int fd), void *arg);
 
 /* Forget all; the descriptors stay open. */
 void	socks_release(struct socks *s);
@@ -39,10 +42,8 @@ int	socks_close(struct socks *s, int fd);
 /* Watch fd for events (EPOLLIN ...); 0: for nothing now. 0 or -1. */
 int	socks_want(struct socks *s, int fd, unsigned events);
 
-/* The same for nothing, and until it is wanted again nothing may come: what
- * does ends the connection, unless a request is paused. One that was sent on a
- * kept connection and paused at its first bytes has never wanted it: libcurl
- * had them before it said so (7.88). 0 or -1. */
+/* The same for nothing, and until it is wanted or used again nothing may come:
+ * what does ends the connection. 0 or -1. */
 int	socks_keep(struct socks *s, int fd);
 
 #endif

@@ -86,7 +86,7 @@ fetcher_new(struct loop *l)
 		return NULL;
 	fr->loop = l;
 	fr->timer.fire = on_timer;
-	socks_init(&fr->socks, l, on_socket, fr);
+	socks_init(&fr->socks, l, on_socket, fetch_link_used, fr);
 	buf_init(&fr->turn, FETCH_TURN);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
 	    (fr->multi = curl_multi_init()) == NULL ||
@@ -135,7 +135,7 @@ static void
 connection_keep(struct fetch *f)
 {
 	const struct fetcher *fr = f->t->fr;
-	bool last = fr->socks.idle >= FETCH_IDLE + fr->socks.paused;
+	bool last = fr->socks.idle >= FETCH_IDLE + fr->paused;
 
 	if (last != f->last)
 		(void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE,
@@ -172,7 +172,7 @@ static void
 tell(struct fetch *f, const char *p, size_t n)
 {
 	if (f->events->body(f->arg, p, n) && !f->cancelled) {
-		f->t->fr->socks.paused += !f->paused;
+		f->t->fr->paused += !f->paused;
 		f->paused = true;
 		(void)curl_easy_pause(f->easy, CURLPAUSE_RECV);
 	}
@@ -300,7 +300,7 @@ fetch_drop(struct fetch *f)
 	fetch_link_end(f);
 	if (--t->fr->calls == 0)
 		loop_timer_cancel(t->fr->loop, &t->fr->timer);
-	t->fr->socks.paused -= f->paused;
+	t->fr->paused -= f->paused;
 	*f->prev = f->next;
 	if (f->next != NULL)
 		f->next->prev = f->prev;
@@ -387,7 +387,7 @@ fetch_resume(struct fetch *f)
 	if (!f->paused || f->cancelled)
 		return;
 	f->paused = false;
-	fr->socks.paused--;
+	fr->paused--;
 	fr->inside = true;
 	(void)curl_easy_pause(f->easy, CURLPAUSE_CONT);
 	leave(fr);

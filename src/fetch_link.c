@@ -2,7 +2,9 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "loop.h"
 #include "socks.h"
@@ -147,6 +149,36 @@ on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 	if (rc != 0 && f != NULL)
 		loop_post(fr->loop, &f->blind);
 	return 0;
+}
+
+static long
+port_of(const struct sockaddr_storage *sa)
+{
+	const struct sockaddr_in *v4 = (const void *)sa;
+	const struct sockaddr_in6 *v6 = (const void *)sa;
+
+	return ntohs(sa->ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
+}
+
+/* One that was sent on a kept connection and paused at its first bytes has
+ * never wanted its socket: libcurl had them before it said so (7.88). Which
+ * socket that is it does not say either, only the port. */
+bool
+fetch_link_used(void *arg, int fd)
+{
+	const struct fetcher *fr = arg;
+	struct sockaddr_storage sa;
+	socklen_t n = sizeof(sa);
+	long port;
+
+	if (fr->paused == 0 || getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
+		return false;
+	for (const struct fetch *f = fr->live; f != NULL; f = f->next)
+		if (f->paused && curl_easy_getinfo(f->easy,
+		    CURLINFO_LOCAL_PORT, &port) == CURLE_OK &&
+		    port == port_of(&sa))
+			return true;
+	return false;
 }
 
 /* ---- for each fetcher and each call ---- */

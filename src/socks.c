@@ -1,6 +1,5 @@
 #include "socks.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,11 +17,12 @@ struct sock {
 
 void
 socks_init(struct socks *s, struct loop *loop,
-    void (*ready)(void *, int, unsigned), void *arg)
+    void (*ready)(void *, int, unsigned), bool (*used)(void *, int), void *arg)
 {
 	memset(s, 0, sizeof(*s));
 	s->loop = loop;
 	s->ready = ready;
+	s->used = used;
 	s->arg = arg;
 }
 
@@ -72,7 +72,7 @@ on_ready(struct loop_io *io, unsigned events)
 	/* We only must not spin on it. Between two requests it is the end, or
 	 * bytes that are nobody's, and the next answer would begin with them;
 	 * the library looks whether it hung up before it uses it again. */
-	if (k->kept && k->s->paused == 0)
+	if (k->kept && !k->s->used(k->s->arg, io->fd))
 		hang_up(io->fd);
 	loop_forget(k->s->loop, io);
 }

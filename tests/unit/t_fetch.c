@@ -369,6 +369,7 @@ what_comes_between_two_requests_is_no_answer(void **state)
 	assert_non_null(fetch_start(fr, t, "x", 1, &told, &h));
 	loop_run(h.loop);
 	assert_string_equal(text, "first");
+	fr->paused = 1;			/* on a connection of its own */
 	/* Until it has come, and the loop has seen it. */
 	stopped = h.loop;
 	io.fd = done[0];
@@ -376,12 +377,110 @@ what_comes_between_two_requests_is_no_answer(void **state)
 	assert_int_equal(write(go[1], "x", 1), 1);
 	loop_run(h.loop);
 	loop_forget(h.loop, &io);
+	fr->paused = 0;
 	text[0] = '\0';
 	assert_non_null(fetch_start(fr, t, "x", 1, &told, &h));
 	loop_run(h.loop);
 	assert_int_equal(h.ends, 2);
 	assert_int_equal(h.result, FETCH_OK);
 	assert_string_equal(text, "second");
+	fetcher_free(fr);
+	loop_free(h.loop);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(fd);
+	close(go[0]);
+	close(go[1]);
+	close(done[0]);
+	close(done[1]);
+}
+
+#define EARLY	(3 * FETCH_TURN)
+
+/* Answers a request, and sends all but the last byte of the next answer before
+ * it is asked again; that when told to. */
+static void
+serve_early(int listener, int go, int done)
+{
+	int fd = accept(listener, NULL, NULL);
+	char p[4096];
+
+	alarm(60);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ 1 << 20 },
+	    sizeof(int));
+	if (read(fd, p, sizeof(p)) <= 0)
+		_exit(1);
+	say(fd, "first");
+	if (read(go, p, 1) != 1)
+		_exit(2);
+	dprintf(fd, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%*s",
+	    EARLY + 1, EARLY, "x");
+	if (write(done, "x", 1) != 1 || read(fd, p, sizeof(p)) <= 0)
+		_exit(3);
+	if (read(go, p, 1) != 1)
+		_exit(4);
+	dprintf(fd, "x");
+	if (write(done, "x", 1) != 1)
+		_exit(5);
+	_exit(read(fd, p, sizeof(p)) == 0 ? 0 : 6);
+}
+
+static size_t got;			/* bytes of the last body */
+
+static bool
+on_part(void *arg, const char *p, size_t n)
+{
+	(void)p;
+	got += n;
+	loop_stop(((struct heard *)arg)->loop);
+	return got <= EARLY;
+}
+
+/* A request on a kept connection whose answer is there at once, and whose
+ * client takes no more: what comes then is the rest of it. */
+static void
+what_pauses_at_once_is_not_ended(void **state)
+{
+	static const struct fetch_events told = { on_some_head, on_part,
+	    on_end };
+	struct heard h = { .loop = loop_new() };
+	struct fetcher *fr = fetcher_new(h.loop);
+	struct loop_io io = { .ready = on_done };
+	int port = 0, fd = deaf("127.0.0.1", &port), go[2], done[2], status;
+	struct fetch_target *t = target_at(fr, "127.0.0.1", port, 5000);
+	struct fetch *f;
+	char c;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(listen(fd, 5), 0);
+	assert_int_equal(pipe(go) | pipe(done), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		serve_early(fd, go[0], done[1]);
+	assert_non_null(fetch_start(fr, t, "x", 1, &events, &h));
+	while (h.ends == 0)
+		loop_run(h.loop);
+	assert_int_equal(write(go[1], "x", 1), 1);
+	assert_int_equal(read(done[0], &c, 1), 1);
+	/* Not by the loop, which would take the bytes for a stray's. */
+	assert_non_null(f = fetch_start(fr, t, "x", 1, &told, &h));
+	act(fr, CURL_SOCKET_TIMEOUT, 0);
+	assert_true(f->paused);
+	stopped = h.loop;
+	io.fd = done[0];
+	assert_int_equal(loop_watch(h.loop, &io, EPOLLIN), 0);
+	assert_int_equal(write(go[1], "x", 1), 1);
+	loop_run(h.loop);
+	loop_forget(h.loop, &io);
+	while (h.ends == 1)
+		if (f->paused)
+			fetch_resume(f);
+		else
+			loop_run(h.loop);
+	assert_int_equal(h.result, FETCH_OK);
+	assert_int_equal(got, EARLY + 1);
 	fetcher_free(fr);
 	loop_free(h.loop);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -532,10 +631,10 @@ what_is_paused_is_not_idle(void **state)
 	assert_int_equal(h.result, FETCH_OK);
 	/* Theirs, and that of the answer. */
 	assert_int_equal(fr->socks.idle, FETCH_IDLE + 1);
-	assert_int_equal(fr->socks.paused, FETCH_IDLE);
+	assert_int_equal(fr->paused, FETCH_IDLE);
 	while (fr->live != NULL)
 		fetch_cancel(fr->live);
-	assert_int_equal(fr->socks.paused, 0);
+	assert_int_equal(fr->paused, 0);
 	assert_int_equal(fr->socks.idle, 1);
 	fetcher_free(fr);
 	loop_free(h.loop);
@@ -658,6 +757,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_between_two_requests_is_no_answer),
 		cmocka_unit_test(what_ended_while_idle_is_not_tried),
+		cmocka_unit_test(what_pauses_at_once_is_not_ended),
 		cmocka_unit_test(what_is_paused_is_not_idle),
 		cmocka_unit_test(a_shortage_is_that_of_its_own_call),
 		cmocka_unit_test(what_cannot_be_watched_is_its_own_call),

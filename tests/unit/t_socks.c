@@ -9,6 +9,16 @@
 static int heard;
 static struct loop *loop;
 
+static int in_use;
+
+static bool
+used(void *arg, int fd)
+{
+	(void)arg;
+	(void)fd;
+	return in_use;
+}
+
 static void
 ready(void *arg, int fd, unsigned events)
 {
@@ -30,7 +40,7 @@ a_number_that_comes_back_is_watched_anew(void **state)
 	(void)state;
 	heard = 0;
 	loop = loop_new();
-	socks_init(&s, loop, ready, &s);
+	socks_init(&s, loop, ready, used, &s);
 	assert_int_equal(pipe(p), 0);
 	assert_int_equal(socks_want(&s, p[0], EPOLLIN), 0);
 	assert_int_equal(socks_want(&s, p[0], 0), 0);
@@ -58,7 +68,7 @@ an_idle_connection_that_ends_is_let_go(void **state)
 	(void)state;
 	heard = 0;
 	loop = loop_new();
-	socks_init(&s, loop, ready, &s);
+	socks_init(&s, loop, ready, used, &s);
 	fd = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
 	assert_true(fd >= 0);
 	assert_int_equal(socks_want(&s, fd, EPOLLIN), 0);
@@ -82,7 +92,7 @@ idle_connections_are_counted(void **state)
 
 	(void)state;
 	loop = loop_new();
-	socks_init(&s, loop, ready, &s);
+	socks_init(&s, loop, ready, used, &s);
 	a = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
 	b = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(s.idle, 0);
@@ -108,21 +118,19 @@ idle_connections_are_counted(void **state)
 	close(p[1]);
 }
 
-/* What comes on a connection that is kept ends it; but not while a request is
- * paused, for it may be that one's. */
+/* What comes on a connection that is kept ends it; but not when a request is on
+ * it again that wants nothing yet. */
 static void
-a_kept_connection_may_be_a_paused_request_s(void **state)
+what_comes_ends_a_kept_connection_that_is_not_used(void **state)
 {
 	struct socks s;
-	size_t paused;
 	int p[2], fd;
 	char c;
 
 	(void)state;
-	for (paused = 0; paused < 2; paused++) {
+	for (in_use = 0; in_use < 2; in_use++) {
 		loop = loop_new();
-		socks_init(&s, loop, ready, &s);
-		s.paused = paused;
+		socks_init(&s, loop, ready, used, &s);
 		fd = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0);
 		assert_int_equal(dup2(p[0], fd), fd);
@@ -130,7 +138,7 @@ a_kept_connection_may_be_a_paused_request_s(void **state)
 		assert_int_equal(socks_keep(&s, fd), 0);
 		assert_int_equal(write(p[1], "x", 1), 1);
 		assert_int_equal(loop_run(loop), 0);
-		assert_int_equal(read(fd, &c, 1), paused);
+		assert_int_equal(read(fd, &c, 1), in_use);
 		assert_int_equal(socks_close(&s, fd), 0);
 		socks_release(&s);
 		loop_free(loop);
@@ -146,7 +154,8 @@ main(void)
 		cmocka_unit_test(a_number_that_comes_back_is_watched_anew),
 		cmocka_unit_test(an_idle_connection_that_ends_is_let_go),
 		cmocka_unit_test(idle_connections_are_counted),
-		cmocka_unit_test(a_kept_connection_may_be_a_paused_request_s),
+		cmocka_unit_test(
+		    what_comes_ends_a_kept_connection_that_is_not_used),
 	};
 
 	return cmocka_run_group_tests_name("socks", tests, NULL, NULL);
