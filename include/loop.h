@@ -56,7 +56,9 @@ struct loop_timer {
 	size_t	 place;			/* in the heap; 0: not set */
 };
 
-/* Fire once at steady time due (again: moves it). 0, or -1 out of memory. */
+/* Fire once at steady time due (again: moves it; INT64_MAX: never). 0, or -1
+ * out of memory: not if it is set, nor first of all in its own fire, where its
+ * place is still free. */
 int	loop_timer_set(struct loop *l, struct loop_timer *t, int64_t due);
 void	loop_timer_cancel(struct loop *l, struct loop_timer *t);
 

@@ -83,7 +83,7 @@ wait_for_room(struct relay *r, const struct text_time *now)
 	r->wait_room = true;
 	r->room = now->mono + ms;
 	clock_set(r);
-	return r->timer.place != 0;
+	return true;
 }
 
 static void
@@ -142,6 +142,8 @@ beats(const struct relay *r)
 	    (r->answer.headed || !r->answer.content);
 }
 
+/* The timer has its place on the loop from the first to the last, so that this
+ * cannot fail: a call without a clock might never end. */
 static void
 clock_set(void *arg)
 {
@@ -155,10 +157,7 @@ clock_set(void *arg)
 	beat = r->told + r->rs->cfg->heartbeat_ms;
 	if (beats(r) && beat < due)
 		due = beat;
-	if (due == INT64_MAX)
-		loop_timer_cancel(r->rs->loop, &r->timer);
-	else
-		(void)loop_timer_set(r->rs->loop, &r->timer, due);
+	(void)loop_timer_set(r->rs->loop, &r->timer, due);
 }
 
 static void
@@ -168,6 +167,7 @@ on_clock(struct loop_timer *t)
 	int64_t now = loop_now(r->rs->loop);
 	struct text_time clock;
 
+	(void)loop_timer_set(r->rs->loop, t, INT64_MAX);
 	if (r->wait_again) {
 		r->wait_again = false;
 		text_clock(&clock);
@@ -406,9 +406,13 @@ relay_start(struct relays *rs, const struct relay_ask *ask, struct sink *sink)
 	    .answer = { .sink = sink, .http = ask->http,
 	    .origins = rs->cfg->origins, .mode = ask->text ? REPLY_TEXT :
 	    ask->chat.stream ? REPLY_SSE : REPLY_JSON } };
-	if (seek_init(&r->seek, rs->cfg, rs->ledger, ask->alias, &r->ask.chat,
-	    ask->client) != 0)
+	if (loop_timer_set(rs->loop, &r->timer, INT64_MAX) != 0)
 		goto fail;
+	if (seek_init(&r->seek, rs->cfg, rs->ledger, ask->alias, &r->ask.chat,
+	    ask->client) != 0) {
+		loop_timer_cancel(rs->loop, &r->timer);
+		goto fail;
+	}
 	text_clock(&now);
 	r->seek.patience = now.mono + seek_max_wait(r->seek.route,
 	    ask->http->max_wait);
