@@ -22,6 +22,15 @@
 
 #define EXIT_CONFIG	78	/* sysexits.h: EX_CONFIG */
 
+/* What is ignored stays so through execve(2), and with SIGCHLD no child can be
+ * waited for: a worker that dies would be missed by nobody. */
+static void
+signals(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+}
+
 /* Keys are in this process's memory: no core file, no look from outside, no
  * new rights. The sanitizers' leak check needs to look. */
 static void
@@ -31,7 +40,6 @@ harden(void)
 	struct rlimit files;
 
 	(void)umask(077);
-	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 #ifndef __SANITIZE_ADDRESS__
@@ -237,6 +245,7 @@ main(int argc, char **argv)
 	}
 	upgrade_inherited(&old);
 	standard_files();
+	signals();
 	harden();
 	if (sodium_init() < 0) {
 		fprintf(stderr, "relevo: libsodium could not start\n");

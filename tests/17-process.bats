@@ -73,6 +73,29 @@ workers()
 	run ! grep -qE 'test-key|rlv-' "$DIR/cmdlines"
 }
 
+# Some that start services ignore it, so that theirs leave no zombies, and what
+# is ignored stays so through execve(2): no child of ours could be waited for.
+@test "process: a worker that dies is replaced where SIGCHLD came ignored" {
+	local worker
+
+	spawn relevo env --ignore-signal=CHLD \
+	    "RELEVO_CONFIG=$DIR/relevo.conf" \
+	    "$RELEVO" serve --socket "$DIR/relevo.sock"
+	RELEVO_PID=$SPAWNED
+	until_true 10 workers
+	worker=$(workers)
+	kill -KILL "$worker"
+	another()
+	{
+		local now
+
+		now=$(workers) && [[ $now != "$worker" ]]
+	}
+	until_true 10 another
+	STDERR_ALLOW=worker_died
+	stop relevo "$RELEVO_PID"
+}
+
 cgi_alone()
 {
 	env -i PATH="$PATH" RELEVO_CONFIG="$DIR/relevo.conf" \
