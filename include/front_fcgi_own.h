@@ -61,6 +61,14 @@ struct front {
 	void			*done_arg;
 };
 
+/* When a connection has had its time; INT64_MAX: never. Its timer has a place on
+ * the loop from the first to the last, so that this cannot fail. */
+static inline void
+front_fcgi_due(struct conn *c, int64_t due)
+{
+	(void)loop_timer_set(c->f->loop, &c->timer, due);
+}
+
 /* End a connection in any state: its chat too, which is told. */
 void	front_fcgi_close(struct conn *c);
 

@@ -93,8 +93,7 @@ conn_cut(struct conn *c)
 static void
 conn_idle(struct conn *c)
 {
-	(void)loop_timer_set(c->f->loop, &c->timer,
-	    loop_now(c->f->loop) + FRONT_SILENT_MS);
+	front_fcgi_due(c, loop_now(c->f->loop) + FRONT_SILENT_MS);
 }
 
 /* The answer is out. */
@@ -110,8 +109,7 @@ conn_done(struct conn *c)
 		 * piece with its end a Content-Length, and it looks whole. */
 		c->cut = true;
 		(void)loop_watch(f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
-		(void)loop_timer_set(f->loop, &c->timer,
-		    loop_now(f->loop) + FRONT_CUT_MS);
+		front_fcgi_due(c, loop_now(f->loop) + FRONT_CUT_MS);
 		return;
 	}
 	if (!keep) {
@@ -123,7 +121,7 @@ conn_done(struct conn *c)
 	c->ended = c->full = false;
 	buf_release(&c->out);
 	record_start(&c->walk, f->cfg->max_body);
-	loop_timer_cancel(f->loop, &c->timer);
+	front_fcgi_due(c, INT64_MAX);
 	if (f->draining)
 		conn_idle(c);
 	(void)loop_watch(f->loop, &c->io, EPOLLIN | EPOLLRDHUP);
@@ -136,9 +134,8 @@ wait_room(struct conn *c)
 	struct loop *l = c->f->loop;
 
 	(void)loop_watch(l, &c->io, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
-	if (c->timer.place == 0)
-		(void)loop_timer_set(l, &c->timer,
-		    loop_now(l) + c->f->cfg->stall_ms);
+	if (c->timer.due == INT64_MAX)
+		front_fcgi_due(c, loop_now(l) + c->f->cfg->stall_ms);
 }
 
 /* What the socket takes without waiting. libfcgi could only block here: over
@@ -158,7 +155,7 @@ give(struct conn *c)
 	if (n > 0) {
 		c->out_at += (size_t)n;
 		c->open = RECORD_NONE;
-		loop_timer_cancel(c->f->loop, &c->timer);
+		front_fcgi_due(c, INT64_MAX);
 	}
 	return 0;
 }
@@ -270,12 +267,12 @@ conn_new(struct front *f, int fd)
 	if (c->next != NULL)
 		c->next->prev = &c->next;
 	f->conns = c;
-	if (loop_watch(f->loop, &c->io, EPOLLIN | EPOLLRDHUP) != 0) {
+	if (loop_watch(f->loop, &c->io, EPOLLIN | EPOLLRDHUP) != 0 ||
+	    loop_timer_set(f->loop, &c->timer,
+	    loop_now(f->loop) + f->cfg->body_ms) != 0) {
 		front_fcgi_close(c);
 		return;
 	}
-	(void)loop_timer_set(f->loop, &c->timer,
-	    loop_now(f->loop) + f->cfg->body_ms);
 	/* Most peers have sent all by now: one epoll_wait saved. */
 	front_fcgi_readable(c);
 }
@@ -316,7 +313,10 @@ on_again(struct loop_timer *t)
 {
 	struct front *f = LOOP_OWNER(t, struct front, again);
 
-	(void)loop_watch(f->loop, &f->listen, EPOLLIN | EPOLLEXCLUSIVE);
+	/* What there was too little of may still be short. */
+	(void)loop_timer_set(f->loop, t, loop_watch(f->loop, &f->listen,
+	    EPOLLIN | EPOLLEXCLUSIVE) == 0 ? INT64_MAX :
+	    loop_now(f->loop) + FRONT_PAUSE_MS);
 }
 
 struct front *
@@ -340,7 +340,9 @@ front_fcgi_new(struct loop *l, const struct config *cfg, struct api *api,
 	(void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
 	/* EXCLUSIVE: one of several workers wakes up, not all. */
 	if (f->peek == NULL || FCGX_Init() != 0 ||
+	    loop_timer_set(l, &f->again, INT64_MAX) != 0 ||
 	    loop_watch(l, &f->listen, EPOLLIN | EPOLLEXCLUSIVE) != 0) {
+		loop_timer_cancel(l, &f->again);
 		free(f->peek);
 		free(f);
 		return NULL;

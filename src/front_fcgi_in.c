@@ -79,7 +79,7 @@ conn_begin(struct conn *c, int fd)
 	    body_take(c, &rq.len) : body_read(c, &rq.len);
 	if (rq.body == NULL)
 		goto fail;
-	loop_timer_cancel(c->f->loop, &c->timer);
+	front_fcgi_due(c, INT64_MAX);
 	/* Only its parameters are still needed: 17 KB for each stream. */
 	FCGX_FreeStream(&c->fcgi.in);
 	FCGX_FreeStream(&c->fcgi.out);
@@ -174,8 +174,7 @@ front_fcgi_readable(struct conn *c)
 		front_fcgi_close(c);
 		break;
 	case RECORD_MORE:
-		(void)loop_timer_set(f->loop, &c->timer,
-		    loop_now(f->loop) + f->cfg->body_ms);
+		front_fcgi_due(c, loop_now(f->loop) + f->cfg->body_ms);
 		record_start(&c->walk, f->cfg->max_body);
 		if (n == FRONT_PEEK && c->body.max >= FRONT_LARGE)
 			(void)buf_reserve(&c->body, FRONT_LARGE);

@@ -6,6 +6,14 @@
 
 #include "../../src/front_fcgi.c"
 
+static bool no_room;			/* for a timer more */
+
+void *
+reallocarray(void *p, size_t n, size_t size)
+{
+	return no_room ? NULL : realloc(p, n * size);
+}
+
 /* A connection that answers, and takes `most` bytes until they are sent. */
 static void
 conn_make(struct conn *c, struct front *f, size_t most)
@@ -134,6 +142,80 @@ a_kept_connection_begins_with_room(void **state)
 	close(fd[1]);
 }
 
+#define TIMERS	63	/* what the loop makes room for at first */
+
+static void
+give_up(struct loop_timer *t)
+{
+	(void)t;
+	fail_msg("it has no end");
+}
+
+static void
+stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* An answer that is cut, and a connection that is new, when the loop has no
+ * room for another timer. */
+static void
+a_connection_has_its_clock_or_is_none(void **state)
+{
+	struct loop_timer other[TIMERS] = { { .fire = give_up } };
+	struct config cfg = { .body_ms = 60000, .max_body = 1000 };
+	struct front f = { .loop = loop_new(), .cfg = &cfg,
+	    .peek = malloc(FRONT_PEEK) };
+	struct conn *c;
+	char said[16];
+	int fd[2], new[2];
+
+	(void)state;
+	f.listen.fd = -1;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, new), 0);
+	conn_new(&f, fd[0]);
+	assert_non_null(c = f.conns);
+	front_fcgi_due(c, INT64_MAX);	/* as when its request is there */
+	for (int i = 0; i + 1 < TIMERS; i++)
+		assert_int_equal(loop_timer_set(f.loop, &other[i],
+		    loop_now(f.loop) + (i == 0 ? 5000 : 3600000)), 0);
+	no_room = true;
+	conn_new(&f, new[0]);
+	assert_ptr_equal(f.conns, c);
+	f.draining = true;
+	f.done = stop;
+	f.done_arg = f.loop;
+	assert_int_equal(read(new[1], said, 1), 0);
+	c->ended = true;
+	conn_done(c);
+	assert_int_equal(loop_run(f.loop), 0);
+	assert_null(f.conns);
+	assert_int_equal(read(fd[1], said, sizeof(said)), 8);
+	no_room = false;
+	close(fd[1]);
+	close(new[1]);
+	free(f.peek);
+	loop_free(f.loop);
+}
+
+/* Nor is there an end to listening because memory is short. */
+static void
+who_could_not_listen_tries_again(void **state)
+{
+	struct front f = { .loop = loop_new(), .again.fire = on_again };
+
+	(void)state;
+	f.listen.fd = -1;		/* cannot be watched */
+	assert_int_equal(loop_timer_set(f.loop, &f.again, 0), 0);
+	loop_timer_cancel(f.loop, &f.again);
+	on_again(&f.again);
+	assert_true(f.again.place != 0);
+	assert_int_equal(f.again.due, loop_now(f.loop) + FRONT_PAUSE_MS);
+	loop_timer_cancel(f.loop, &f.again);
+	loop_free(f.loop);
+}
+
 int
 main(void)
 {
@@ -142,6 +224,8 @@ main(void)
 		cmocka_unit_test(who_stood_still_looks_before_it_closes),
 		cmocka_unit_test(full_until_the_relay_hears_of_room),
 		cmocka_unit_test(a_kept_connection_begins_with_room),
+		cmocka_unit_test(a_connection_has_its_clock_or_is_none),
+		cmocka_unit_test(who_could_not_listen_tries_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
