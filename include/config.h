@@ -60,6 +60,9 @@ struct config_key {
 					 * and cannot be turned back */
 };
 
+#define CONFIG_HEADERS	24		/* of a provider, and their bytes */
+#define CONFIG_HEAD	(32 * 1024)
+
 struct config_pair {
 	char	*name;
 	char	*value;

@@ -357,9 +357,11 @@ check_headers(struct parse *p, const struct scan_section *sec,
 	static const char *const ours[] = { "host", "content-length",
 	    "transfer-encoding", "connection", "content-type", "te",
 	    "upgrade" };
-	size_t i;
+	size_t i, n = 0, bytes = 0;
 
 	for (; h->name != NULL; h++) {
+		n++;
+		bytes += strlen(h->name) + strlen(h->value);
 		if (!catalog_name(h->name, 100, "!#$%&*+^`|~"))
 			parse_error(p, sec, "headers",
 			    "'%s' is no name of a header", h->name);
@@ -371,6 +373,9 @@ check_headers(struct parse *p, const struct scan_section *sec,
 		if (catalog_credential(h->name))
 			log_secret(h->value);
 	}
+	if (n > CONFIG_HEADERS || bytes > CONFIG_HEAD)
+		parse_error(p, sec, "headers", "more than %d headers, or more "
+		    "than %d bytes of them", CONFIG_HEADERS, CONFIG_HEAD);
 }
 
 static void

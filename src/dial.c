@@ -7,8 +7,8 @@
 #include "config.h"
 #include "fetch.h"
 
-#define DIAL_HEADERS	32		/* lines of one call's head */
-#define DIAL_HEAD	(64 * 1024)	/* bytes of them */
+#define DIAL_HEADERS	(CONFIG_HEADERS + 2)	/* lines of a call's head */
+#define DIAL_HEAD	(CONFIG_HEAD + 32 * 1024)	/* with URL and key */
 
 struct dial {
 	struct loop		*loop;
@@ -86,7 +86,7 @@ target_of(struct dial *d, const struct config_lane *lane)
 {
 	const struct config_provider *p = &d->cfg->providers[lane->provider];
 	struct fetch_target **t = &d->targets[lane->provider][lane->key];
-	const char *headers[DIAL_HEADERS];
+	const char *headers[DIAL_HEADERS + 1];
 	size_t n = 0, at;
 	struct buf b;
 
@@ -97,7 +97,7 @@ target_of(struct dial *d, const struct config_lane *lane)
 	lines_put(p, &p->keys[lane->key], &b);
 	if (d->fetcher == NULL || b.failed)
 		goto out;
-	for (at = strlen(b.data) + 1; at < b.len && n + 1 < DIAL_HEADERS;
+	for (at = strlen(b.data) + 1; at < b.len && n < DIAL_HEADERS;
 	    at += strlen(b.data + at) + 1)
 		headers[n++] = b.data + at;
 	headers[n] = NULL;

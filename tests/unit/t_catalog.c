@@ -140,6 +140,10 @@ test_provider_errors(void **state)
 	loaded_fails(P "\nheaders = {\"X\"} }", 3, "headers wants");
 	loaded_fails(P "\nheaders = {\"Host: x\"} }", 3, "not yours");
 	loaded_fails(P "\nheaders = {\"A B: x\"} }", 3, "no name of a header");
+#define FIVE	"\"A: b\", \"A: b\", \"A: b\", \"A: b\", \"A: b\", "
+	loaded_fails(P "\nheaders = {" FIVE FIVE FIVE FIVE FIVE "} }", 3,
+	    "more than 24 headers");
+#undef FIVE
 }
 
 static void
