@@ -10,7 +10,7 @@ libcjson-dev libconfuse-dev libsodium-dev lighttpd ca-certificates curl'
 check='libcmocka-dev bats bats-assert bats-support jq nginx-light clang-14
 libclang-rt-14-dev chromium fonts-noto-color-emoji
 apache2-bin libapache2-mod-fcgid apache2-suexec-pristine caddy mandoc
-lintian openssl python3-prometheus-client valgrind strace'
+lintian openssl systemd python3-prometheus-client valgrind strace'
 dist='libssl-dev libnghttp2-dev libc-ares-dev git'
 # By whatever package: NodeSource's nodejs has npm in it.
 command -v npm >/dev/null || dist="$dist nodejs npm"

@@ -273,3 +273,61 @@ cgi()
 	answers
 	exec 9>&-
 }
+
+# set_of NAME...: the system calls of systemd's sets, which hold others.
+set_of()
+{
+	local name
+
+	for name; do
+		case $name in
+		@*) set_of $(systemd-analyze syscall-filter "$name" |
+			sed -n 's/^ \+\([^ #]*\)$/\1/p') ;;
+		*) echo "$name" ;;
+		esac
+	done
+}
+
+# What SystemCallFilter= of the unit lets through: its lines in their order,
+# and what systemd.exec(5) lets through by itself.
+let_through()
+{
+	local line
+
+	set_of @default execve exit exit_group getrlimit rt_sigreturn >"$DIR/may"
+	while read -r line; do
+		case $line in
+		'~'*)	set_of ${line#'~'} >"$DIR/not"
+			grep -vxFf "$DIR/not" "$DIR/may" >"$DIR/rest"
+			mv "$DIR/rest" "$DIR/may" ;;
+		*)	set_of $line >>"$DIR/may" ;;
+		esac
+	done < <(sed -n 's/^SystemCallFilter=//p' \
+	    "$ROOT/conf/systemd/relevo.service")
+}
+
+@test "started: the unit's filter of system calls lets all of them through" {
+	local pid
+
+	look_into
+	# The sanitizers have calls of their own.
+	grep -qa __asan_init "$RELEVO" && return
+	let_through
+	RELEVO_CONFIG=$DIR/relevo.conf spawn relevo strace -D -qq -f \
+	    -o "$DIR/calls" "$RELEVO" serve --socket "$DIR/relevo.sock"
+	pid=$SPAWNED
+	until_true 10 test -S "$DIR/relevo.sock"
+	web
+	answers
+	kill -HUP "$pid"
+	until_true 10 grep -q '"event":"reload"' "$DIR/relevo.err"
+	answers
+	# A checkpoint is written every two seconds.
+	until_true 10 grep -q 'fdatasync(' "$DIR/calls"
+	stop relevo "$pid"
+	sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "$DIR/calls" | sort -u \
+	    >"$DIR/made"
+	grep -qx accept4 "$DIR/made"
+	grep -qx landlock_create_ruleset "$DIR/made"
+	run -1 grep -vxFf "$DIR/may" "$DIR/made"
+}
