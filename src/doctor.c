@@ -141,10 +141,13 @@ socket_seen(struct doctor *d, const struct stat *st)
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", d->socket);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		doctor_tell(d, DOCTOR_FAIL, "socket", errno == EACCES ?
+		/* systemd's socket is root's and the web server's, and closed
+		 * to whom doctor is to be run as. */
+		doctor_tell(d, errno == EACCES ? DOCTOR_SKIP : DOCTOR_FAIL,
+		    "socket", errno == EACCES ?
 		    "the web server's user must be in the socket's group" :
 		    "start relevo: nothing listens there", "%s: %s", d->socket,
-		    strerror(errno));
+		    errno == EACCES ? "not for this user" : strerror(errno));
 	else
 		doctor_tell(d, DOCTOR_OK, "socket", NULL, "%s (mode %04o) is "
 		    "listened on", d->socket, (unsigned)(st->st_mode & 07777));
