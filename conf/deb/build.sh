@@ -28,8 +28,6 @@ cd "$root/usr"
 strip --remove-section=.comment --remove-section=.note bin/relevo
 ln -sf ../../bin/relevo lib/relevo/relevo.fcgi
 ln -sf ../../bin/relevo lib/relevo/relevo.cgi
-mkdir ../lib
-mv lib/systemd ../lib/
 mv share/zsh/site-functions share/zsh/vendor-completions
 mv share/relevo/conf/relevo.conf ../etc/relevo/
 # So that commands see the service's counts without its environment.

@@ -46,8 +46,8 @@ teardown()
 	    usr/share/man/man5/relevo.conf.5.gz \
 	    usr/share/bash-completion/completions/relevo \
 	    usr/share/zsh/vendor-completions/_relevo \
-	    lib/systemd/system/relevo.socket \
-	    lib/systemd/system/relevo.service \
+	    usr/lib/systemd/system/relevo.socket \
+	    usr/lib/systemd/system/relevo.service \
 	    usr/lib/sysusers.d/relevo.conf \
 	    usr/share/doc/relevo/copyright usr/share/doc/relevo/changelog.gz; do
 		[[ -s $DIR/x/$file ]] || fail "not in it: $file"

@@ -37,8 +37,8 @@ is keys "$(owner /etc/relevo/.env)" 'root:relevo 640'
 is state "$(owner /var/lib/relevo)" 'relevo:relevo 700'
 [ -L /etc/systemd/system/sockets.target.wants/relevo.socket ] ||
     die 'the socket is not enabled'
-systemd-analyze verify --man=no /lib/systemd/system/relevo.service \
-    /lib/systemd/system/relevo.socket
+systemd-analyze verify --man=no /usr/lib/systemd/system/relevo.service \
+    /usr/lib/systemd/system/relevo.socket
 # Nobody is let in, and that is an error that says so.
 $as check >"$dir/check" 2>&1 && die 'served without a client'
 grep -q 'relevo client new' "$dir/check"
