@@ -391,7 +391,7 @@ front_fcgi_drain(struct front *f, void (*done)(void *), void *arg)
 	}
 	for (c = f->conns; c != NULL; c = next) {
 		next = c->next;
-		if (c->state == IDLE && c->in.len == 0)
+		if (c->state == IDLE && c->walk.at == 0)
 			conn_idle(c);
 	}
 }

@@ -151,7 +151,7 @@ front_fcgi_readable(struct conn *c)
 	struct front *f = c->f;
 	ssize_t n;
 
-	if (c->in.len > 0 || c->walk.at > 0) {
+	if (c->walk.at > 0) {
 		conn_collect(c);
 		return;
 	}

@@ -95,6 +95,32 @@ who_stood_still_looks_before_it_closes(void **state)
 	assert_false(closed_after(8));
 }
 
+/* Nor is one closed of which the first bytes are here when the worker is to
+ * finish, less than a record's header. */
+static void
+what_began_to_come_has_its_time(void **state)
+{
+	struct config cfg = { .body_ms = 60000, .max_body = 1000 };
+	struct front f = { .loop = loop_new(), .cfg = &cfg,
+	    .peek = malloc(FRONT_PEEK) };
+	bool done = false;
+	int fd[2];
+
+	(void)state;
+	f.listen.fd = -1;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(send(fd[1], "\1\1", 2, 0), 2);
+	conn_new(&f, fd[0]);
+	front_fcgi_drain(&f, drained, &done);
+	assert_non_null(f.conns);
+	assert_int_equal(f.conns->timer.due, loop_now(f.loop) + cfg.body_ms);
+	front_fcgi_close(f.conns);
+	assert_true(done);
+	close(fd[1]);
+	free(f.peek);
+	loop_free(f.loop);
+}
+
 /* A small piece behind a part that was sent: the relay still waits to hear that
  * there is room. */
 static void
@@ -222,6 +248,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(behind_a_gap_nothing_follows),
 		cmocka_unit_test(who_stood_still_looks_before_it_closes),
+		cmocka_unit_test(what_began_to_come_has_its_time),
 		cmocka_unit_test(full_until_the_relay_hears_of_room),
 		cmocka_unit_test(a_kept_connection_begins_with_room),
 		cmocka_unit_test(a_connection_has_its_clock_or_is_none),
