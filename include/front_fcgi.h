@@ -17,7 +17,7 @@ struct config;
 struct front;
 struct loop;
 
-/* Serve the listening socket fd (made non-blocking; stays the caller's).
+/* Serve the listening socket fd, which is non-blocking and stays the caller's.
  * welcome, unless NULL, is asked about each new connection; false: it is
  * closed. NULL: out of memory. */
 struct front *front_fcgi_new(struct loop *l, const struct config *cfg,

@@ -10,6 +10,7 @@
 #include "front_fcgi_own.h"
 #include "log.h"
 #include "relay.h"
+#include "text.h"
 
 #define FRONT_FULL	(64 * 1024)	/* waiting bytes that pause a stream */
 #define FRONT_IN	(16 * RECORD_PARAMS)	/* a byte in each record */
@@ -223,7 +224,7 @@ static void
 on_deadline(struct loop_timer *t)
 {
 	struct conn *c = LOOP_OWNER(t, struct conn, timer);
-	char first;
+	char first, span[32];
 
 	if (c->cut) {
 		conn_cut(c);
@@ -237,10 +238,15 @@ on_deadline(struct loop_timer *t)
 			front_fcgi_close(c);
 		return;
 	}
-	log_msg(LOG_INFO, c->state == IDLE ? "body_timeout" : "client_stalled",
-	    "a connection was closed after %d s without progress",
-	    (c->state == IDLE ? c->f->cfg->body_ms : c->f->cfg->stall_ms) /
-	    1000);
+	if (c->state == IDLE) {
+		text_ago(span, c->f->cfg->body_ms);
+		log_msg(LOG_INFO, "body_timeout", "a connection was closed: "
+		    "its request was not whole after %s", span);
+	} else {
+		text_ago(span, c->f->cfg->stall_ms);
+		log_msg(LOG_INFO, "client_stalled", "a connection was closed: "
+		    "it took nothing of the answer for %s", span);
+	}
 	front_fcgi_close(c);
 }
 

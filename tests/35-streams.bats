@@ -279,7 +279,7 @@ does_not_read()
 	mock_gate g 200000
 	mock_wait m1 aborted 1
 	logged '.status == 499'
-	grep -q '"event":"client_stalled"' "$DIR/relevo.err"
+	grep -q '"event":"client_stalled".* for 300 ms"' "$DIR/relevo.err"
 	kill -CONT "$(<"$DIR/stream.stream")"
 	stream_wait
 	run ! grep -q -e DONE -e '"finish_reason":"' "$DIR/stream.out"
