@@ -157,6 +157,13 @@ give(struct conn *c)
 		c->out_at += (size_t)n;
 		c->open = RECORD_NONE;
 		front_fcgi_due(c, INT64_MAX);
+		/* For a client that is always a little behind the whole answer
+		 * would be kept. Not before it is the larger half: so no more
+		 * bytes are moved than were sent. */
+		if (c->out_at > FRONT_FULL && c->out_at > c->out.len / 2) {
+			buf_drop(&c->out, c->out_at);
+			c->out_at = 0;
+		}
 	}
 	return 0;
 }

@@ -141,6 +141,41 @@ full_until_the_relay_hears_of_room(void **state)
 	loop_free(f.loop);
 }
 
+/* A client that is always a little behind: what it took is not kept. */
+static void
+what_was_sent_is_forgotten(void **state)
+{
+	static char text[FRONT_FULL / 4];
+	struct config cfg = { .stall_ms = 60000 };
+	struct front f = { .loop = loop_new(), .cfg = &cfg };
+	struct conn c;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &(int){ 1 },
+	    sizeof(int)), 0);
+	conn_make(&c, &f, FRONT_OUT);
+	c.io.fd = fd[0];
+	for (int i = 0; i < 1000; i++) {
+		(void)sink_put(&c.sink, text, sizeof(text));
+		on_flush(&c.flush);
+		/* As much as it takes that the relay goes on. */
+		while (c.out.len - c.out_at > FRONT_FULL / 2) {
+			assert_true(read(fd[1], text, sizeof(text)) > 0);
+			on_flush(&c.flush);
+		}
+	}
+	assert_true(c.out.len < 4 * FRONT_FULL);
+	buf_release(&c.out);
+	loop_forget(f.loop, &c.io);
+	loop_unpost(f.loop, &c.flush);
+	loop_timer_cancel(f.loop, &c.timer);
+	loop_free(f.loop);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 /* A large answer leaves nothing behind for the next one of the connection. */
 static void
 a_kept_connection_begins_with_room(void **state)
@@ -250,6 +285,7 @@ main(void)
 		cmocka_unit_test(who_stood_still_looks_before_it_closes),
 		cmocka_unit_test(what_began_to_come_has_its_time),
 		cmocka_unit_test(full_until_the_relay_hears_of_room),
+		cmocka_unit_test(what_was_sent_is_forgotten),
 		cmocka_unit_test(a_kept_connection_begins_with_room),
 		cmocka_unit_test(a_connection_has_its_clock_or_is_none),
 		cmocka_unit_test(who_could_not_listen_tries_again),
