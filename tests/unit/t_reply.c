@@ -376,6 +376,13 @@ test_rewrites(void **state)
 	    EV(C("{}", "null"))
 	    EV("{\"choices\":[{\"finish_reason\":\"stop\",\"delta\":{}}]}")
 	    DONE);
+	/* the next one of the same shape too */
+	expect_done(&sse, HEAD_SSE,
+	    EV(C("{\"role\":\"\",\"content\":\"a\"}", "null"))
+	    EV(C("{\"role\":\"\",\"content\":\"b\"}", "null"))
+	    EV(C("{\"role\":\"\",\"content\":\"c\"}", "null"))
+	    EV(STOP) DONE,
+	    EV(TEXT("a")) EV(TEXT("b")) EV(TEXT("c")) EV(STOP) DONE);
 }
 
 static void
@@ -514,6 +521,8 @@ test_no_choices_no_event(void **state)
 static void
 test_errors(void **state)
 {
+	char body[1024];
+
 	(void)state;
 	expect_fault(&sse, HEAD_SSE, EV("{\"error\":{\"message\":\"slow "
 	    "\\u0064own\",\"code\":\"queue\"},\"status_code\":429}") DONE, "",
@@ -557,6 +566,18 @@ test_errors(void **state)
 	assert_false(r.content);
 	assert_int_equal(r.status, 0);
 
+	/* What it says is told; of much of it the beginning. */
+	expect_fault(&sse, HEAD_SSE, EV("{\"error\":{\"code\":500}}"), "",
+	    FAULT_UPSTREAM_ERROR);
+	assert_string_equal(r.fault.message,
+	    "The provider reported an error.");
+	snprintf(body, sizeof(body), EV("{\"error\":{\"message\":\"%0900d\"}}"),
+	    7);
+	expect_fault(&sse, HEAD_SSE, body, "", FAULT_UPSTREAM_ERROR);
+	assert_memory_equal(r.fault.message,
+	    "The provider reported an error: 00000", 37);
+	assert_int_equal(strlen(r.fault.message), sizeof(r.fault.message) - 1);
+
 	/* A model may speak of errors. */
 	expect_done(&sse, HEAD_SSE, EV(TEXT("\\\"error\\\":{"))
 	    EV(C("{\"error\":{}}", "\"stop\"")) DONE,
@@ -588,6 +609,8 @@ test_malformed(void **state)
 	    FAULT_UPSTREAM_MALFORMED);
 	expect_fault(&sse, HEAD_SSE, EV(TEXT("a") TEXT("b")), "",
 	    FAULT_UPSTREAM_MALFORMED);
+	expect_fault(&sse, HEAD_SSE, EV(TEXT("a")) EV("        [DONE] 7"),
+	    EV(TEXT("a")), FAULT_UPSTREAM_MALFORMED);
 }
 
 static void
@@ -712,6 +735,21 @@ test_parts_that_fail(void **state)
 	snprintf(want, sizeof(want), "data: [%s7]\n\n%s%s%s",
 	    filler("7,", 9000), EV(TEXT("a")), EV(STOP), DONE);
 	expect_done(&sse, HEAD_SSE, body, want);
+	/* Each is looked at for itself. */
+	big = filler("x", 9000);
+	snprintf(body, sizeof(body), EV(TEXT("%.5000s")) EV(TEXT("%.5000s"))
+	    EV(STOP) DONE, big, big);
+	expect_done(&sse, HEAD_SSE, body, body);
+	/* Behind a broken one, and behind the end, nothing more goes on. */
+	snprintf(body, sizeof(body), "data: [\"%.5000s\"\n\n"
+	    EV(TEXT("%.5000s")), big, big);
+	snprintf(want, sizeof(want), "data: [\"%.5000s\"\n\n", big);
+	expect_fault(&sse, HEAD_SSE, body, want, FAULT_UPSTREAM_MALFORMED);
+	snprintf(body, sizeof(body), "%sdata: [\"%.5000s\"\n\n"
+	    EV(TEXT("%.5000s")), EV(TEXT("a")) EV(STOP), big, big);
+	snprintf(want, sizeof(want), "%sdata: [\"%.5000s\"\n\n%s",
+	    EV(TEXT("a")) EV(STOP), big, DONE);
+	expect_done(&sse, HEAD_SSE, body, want);
 }
 
 static void
@@ -730,6 +768,31 @@ test_too_many_edits(void **state)
 	expect_fault(&sse, HEAD_SSE, buf_str(&b), "",
 	    FAULT_UPSTREAM_MALFORMED);
 	buf_release(&b);
+}
+
+/* More texts in one event than are looked at: not one of them is left out. */
+static void
+test_too_many_texts(void **state)
+{
+	struct buf b;
+	int i, n;
+
+	(void)state;
+	for (n = TEXTS; n <= TEXTS + 1; n++) {
+		buf_init(&b, 1 << 16);
+		buf_puts(&b, "data: {\"choices\":[");
+		for (i = 0; i < n; i++)
+			buf_printf(&b, "%s{\"index\":0,\"delta\":{\"content\":"
+			    "\"%c\"}}", i ? "," : "", 'a' + i);
+		buf_puts(&b, "]}\n\n" EV(STOP));
+		if (n == TEXTS)
+			expect_done(&text, HEAD_SSE, buf_str(&b),
+			    "abcdefghijklmnop");
+		else
+			expect_fault(&text, HEAD_SSE, buf_str(&b), "",
+			    FAULT_UPSTREAM_MALFORMED);
+		buf_release(&b);
+	}
 }
 
 static void
@@ -969,6 +1032,7 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_parts_that_fail),
 		cmocka_unit_test(test_too_many_edits),
+		cmocka_unit_test(test_too_many_texts),
 		cmocka_unit_test(test_relevo),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_json),
