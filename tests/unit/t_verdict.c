@@ -173,8 +173,8 @@ cut_at_a_character(void **state)
 
 	(void)state;
 	for (n = (int)sizeof(e.message) - 4; n < (int)sizeof(e.message); n++) {
-		len = sprintf(body, "{\"message\":\"%0*d\xc3\xa9\xe2\x82\xac\"}",
-		    n, 0);
+		len = sprintf(body, "{\"message\":\"%0*d\xc3\xa9\xe2\x82"
+		    "\xac\"}", n, 0);
 		verdict_read(&e, 400, body, (size_t)len);
 		assert_int_equal(strlen(e.message),
 		    n + 3 <= (int)sizeof(e.message) ? n + 2 : n);
