@@ -1034,6 +1034,164 @@ table_of_leases_full(void **state)
 	ledger_close(l);
 }
 
+/* A lease names the day in which it was taken, on every day: what it corrects
+ * is that day's count. */
+static void
+corrects_its_own_day(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id, over;
+	int day;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_TPD] = 1000;
+	l = open_at(&w, 0);
+	for (day = 0; day < 18; day++) {
+		assert_int_equal(0, take(l, day * DAY, 0, 500, &id, &why));
+		settle_at(l, day * DAY + 10, id, &good);
+		assert_int_equal(60, row(l, day * DAY + 10, LEDGER_K_LANE, 0,
+		    CONFIG_TPD, false));
+		assert_int_equal(0, take(l, (day + 1) * DAY - 10, 0, 500,
+		    &over, &why));
+		assert_int_equal(0, take(l, (day + 1) * DAY, 0, 30, &id,
+		    &why));
+		settle_at(l, (day + 1) * DAY, over, &good);
+		assert_int_equal(30, row(l, (day + 1) * DAY, LEDGER_K_LANE, 0,
+		    CONFIG_TPD, true));
+		settle_at(l, (day + 1) * DAY, id, &nothing);
+		assert_int_equal(0, row(l, (day + 1) * DAY, LEDGER_K_LANE, 0,
+		    CONFIG_TPD, false));
+	}
+	sound(l, day * DAY);
+	ledger_close(l);
+}
+
+/* The clock was set back by a month under a process that runs: what was used up
+ * comes back with the end of the day that holds now. */
+static void
+clock_set_back(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time back = { T0, 2000000 };
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPD] = 1;
+	l = open_at(&w, 30 * DAY);
+	assert_int_equal(0, take(l, 30 * DAY, 0, 10, &id, &why));
+	back.mono += 30 * DAY;
+	assert_int_equal(-1, ledger_take(l, &back, 0, LEDGER_NOBODY, 10, &id,
+	    &why));
+	assert_int_equal(QUOTA_RPD, why.reason);
+	assert_true(why.until == T0 + DAY);
+	ledger_close(l);
+}
+
+/* What only one half of is known is known; nothing is larger than a lease can
+ * hold. */
+static void
+odd_sizes(void **state)
+{
+	static const struct ledger_end prompt = { .counted = true,
+	    .prompt = 5, .completion = -1, .first_ms = -1 };
+	static const struct ledger_end answer = { .counted = true,
+	    .prompt = -1, .completion = 7, .first_ms = -1 };
+	const int64_t most = UINT32_MAX;
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 500, &id, &why));
+	settle_at(l, 0, id, &prompt);
+	assert_int_equal(0, take(l, 0, 0, 500, &id, &why));
+	settle_at(l, 0, id, &answer);
+	assert_int_equal(12, row(l, 0, LEDGER_K_LANE, 0, CONFIG_TPD, false));
+	assert_int_equal(-1, take(l, 0, 0, most + 1, &id, &why));
+	assert_int_equal(QUOTA_TOO_LARGE, why.reason);
+	assert_true(why.until == INT64_MAX);
+	assert_int_equal(0, take(l, 0, 0, most, &id, &why));
+	settle_at(l, 0, id, &good);
+	assert_int_equal(72, row(l, 0, LEDGER_K_LANE, 0, CONFIG_TPD, false));
+	ledger_close(l);
+}
+
+/* Of the first client, too, a second attempt is not a second request. */
+static void
+one_request_of_the_first(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct ledger_end second = good;
+	struct ledger_totals sum;
+	struct text_time t = at(0);
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	assert_int_equal(0, ledger_take(l, &t, 0, 0, 90, &id, &why));
+	settle_at(l, 0, id, &bad);
+	assert_int_equal(0, ledger_more(l, &t, 1, 0, 90, false, &id, &why));
+	second.fallback = true;
+	settle_at(l, 0, id, &second);
+	assert_int_equal(1, row(l, 0, LEDGER_K_CLIENT, 0, CONFIG_RPD, false));
+	assert_int_equal(60, row(l, 0, LEDGER_K_CLIENT, 0, CONFIG_TPD,
+	    false));
+	ledger_totals(l, &t, &sum);
+	assert_int_equal(2, sum.settled);
+	assert_int_equal(1, sum.fallbacks);
+	ledger_close(l);
+}
+
+/* Wrong tokens are counted, over all processes. */
+static void
+counts_what_failed(void **state)
+{
+	struct text_time t = at(0);
+	struct ledger *l, *other;
+	struct world w;
+	bool tell;
+	int i;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	other = open_at(&w, 0);
+	for (i = 0; i < 100 && ledger_failed(i % 2 ? l : other, &t, 7,
+	    &tell) == 0; i++)
+		;
+	assert_in_range(i, 1, 20);
+	assert_true(ledger_failed(l, &t, 7, &tell) > 0);
+	assert_true(ledger_failed(other, &t, 7, &tell) > 0);
+	assert_true(ledger_failed(other, &t, 8, &tell) == 0);
+	ledger_close(other);
+	ledger_close(l);
+}
+
+/* After it others may use the file. */
+static void
+lets_go(const struct world *w)
+{
+	struct quota_answer why;
+	struct ledger *other = open_at(w, 50);
+	uint64_t id;
+
+	assert_int_equal(0, take(other, 50, 4, 10, &id, &why));
+	assert_null(ledger_health(other));
+	ledger_close(other);
+}
+
 static void
 dumps_and_resets(void **state)
 {
@@ -1053,6 +1211,7 @@ dumps_and_resets(void **state)
 	assert_int_equal(0, take(l, 0, 0, 10, &open, &why));
 	buf_init(&b, 1 << 18);
 	assert_int_equal(0, ledger_dump(l, &t, &b));
+	lets_go(&w);
 	assert_non_null(strstr(buf_str(&b),
 	    "\"name\":\"lane/groq/k-000000000000/big\""));
 	assert_non_null(strstr(buf_str(&b), "\"name\":\"client/page\""));
@@ -1063,7 +1222,9 @@ dumps_and_resets(void **state)
 	assert_int_equal(-1, take(l, 60, 0, 10, &id, &why));
 	assert_int_equal(0, ledger_reset(l, &t,
 	    "lane/groq/k-000000000000/big", &b));
+	lets_go(&w);
 	sound(l, 60);
+	lets_go(&w);
 	/* the open one still counts */
 	assert_int_equal(0, take(l, 60, 0, 10, &id, &why));
 	assert_int_equal(-1, take(l, 60, 0, 10, &id, &why));
@@ -1752,7 +1913,9 @@ main(void)
 		T(believes_the_provider),
 		T(believes_what_is_left),
 		T(views_fold_all_scopes), T(learns_the_estimate),
-		T(table_of_leases_full), T(dumps_and_resets),
+		T(table_of_leases_full), T(corrects_its_own_day),
+		T(clock_set_back), T(odd_sizes), T(one_request_of_the_first),
+		T(counts_what_failed), T(dumps_and_resets),
 		T(a_short_life_beside_a_stuck_lock),
 		T(history_by_hour_and_day), T(history_is_in_the_checkpoint),
 		T(history_is_verified),
