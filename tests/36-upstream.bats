@@ -27,6 +27,24 @@ teardown()
 	[[ $(mock_stats .models.m1.completed) == 12 ]]
 }
 
+# The lines of a provider go to it, beside its key, and to no other.
+@test "upstream: a provider's own headers are sent" {
+	{
+		config_mock p1 m1 | sed '1a\	headers = {"X-Title: a: b", "X-Two: 2"}'
+		config_mock p2 m2
+	} | config_write
+	nginx_start keep
+	ask m1
+	http_status 200
+	mock_last m1 | sed '/^\r$/q' | tr -d '\r' >"$DIR/mock.sent"
+	[[ $(grep -c '^X-Title: a: b$' "$DIR/mock.sent") == 1 ]]
+	[[ $(grep -c '^X-Two: 2$' "$DIR/mock.sent") == 1 ]]
+	grep -q '^Authorization: Bearer test-key-p1$' "$DIR/mock.sent"
+	ask m2
+	http_status 200
+	run ! grep -q '^X-T' < <(mock_last m2)
+}
+
 # While many streams run, a connection that a short call is done with is there
 # for the next.
 @test "upstream: connections are kept above 256 calls" {
