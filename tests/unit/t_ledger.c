@@ -1154,6 +1154,92 @@ one_request_of_the_first(void **state)
 	ledger_close(l);
 }
 
+/* Each key has the limits of its own provider's keys. */
+static void
+limits_of_keys(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	size_t lane;
+	uint64_t id;
+
+	(void)state;
+	world(&w);
+	w.p[0].key_limits.max[CONFIG_RPM] = 2;
+	w.p[1].key_limits.max[CONFIG_RPM] = 1;
+	l = open_at(&w, 0);
+	/* two lanes on each key of the first */
+	for (lane = 0; lane < 5; lane++)
+		assert_int_equal(0, take(l, 0, lane, 1, &id, &why));
+	for (lane = 0; lane < 5; lane++) {
+		assert_int_equal(-1, take(l, 0, lane, 1, &id, &why));
+		assert_int_equal(QUOTA_RPM, why.reason);
+	}
+	ledger_close(l);
+}
+
+/* A name that is too long for its slot is cut there, and still its own. */
+static void
+long_names(void **state)
+{
+	char ids[2][QUOTA_NAME];
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(0);
+	struct buf b;
+	uint64_t id;
+	int i;
+
+	(void)state;
+	world(&w);
+	for (i = 0; i < 2; i++) {
+		memset(ids[i], 'n', sizeof(ids[i]) - 2);
+		ids[i][sizeof(ids[i]) - 2] = (char)('0' + i);
+		ids[i][sizeof(ids[i]) - 1] = '\0';
+		w.m[i].id = ids[i];
+	}
+	l = open_at(&w, 0);
+	assert_int_equal(0, take(l, 0, 0, 11, &id, &why));
+	assert_int_equal(0, take(l, 0, 2, 12, &id, &why));
+	assert_int_equal(11, row(l, 0, LEDGER_K_LANE, 0, CONFIG_TPD, true));
+	assert_int_equal(12, row(l, 0, LEDGER_K_LANE, 2, CONFIG_TPD, true));
+	buf_init(&b, 1 << 18);
+	assert_int_equal(0, ledger_dump(l, &t, &b));
+	assert_non_null(strstr(buf_str(&b), "nnn\","));
+	assert_null(strstr(buf_str(&b), "nnn0"));
+	buf_release(&b);
+	sound(l, 0);
+	ledger_close(l);
+}
+
+/* The tables of the file do not lie on one another. */
+static void
+turns_beside_leases(void **state)
+{
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	uint64_t id[200];
+	int i;
+
+	(void)state;
+	world(&w);
+	l = open_at(&w, 0);
+	for (i = 0; i < 200; i++) {
+		assert_int_equal(i, ledger_turn(l, 1));
+		assert_int_equal(0, take(l, 0, 0, 1, &id[i], &why));
+	}
+	assert_int_equal(0, ledger_turn(l, 0));
+	assert_int_equal(200, ledger_turn(l, 1));
+	for (i = 0; i < 200; i++)
+		settle_at(l, 0, id[i], &unknown);
+	assert_int_equal(200, row(l, 0, LEDGER_K_LANE, 0, CONFIG_RPD, false));
+	sound(l, 0);
+	ledger_close(l);
+}
+
 /* Wrong tokens are counted, over all processes. */
 static void
 counts_what_failed(void **state)
@@ -1916,6 +2002,7 @@ main(void)
 		T(table_of_leases_full), T(corrects_its_own_day),
 		T(clock_set_back), T(odd_sizes), T(one_request_of_the_first),
 		T(counts_what_failed), T(dumps_and_resets),
+		T(limits_of_keys), T(long_names), T(turns_beside_leases),
 		T(a_short_life_beside_a_stuck_lock),
 		T(history_by_hour_and_day), T(history_is_in_the_checkpoint),
 		T(history_is_verified),
