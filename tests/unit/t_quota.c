@@ -354,6 +354,74 @@ sees_pressure_and_room(void **state)
 	assert_float_equal(1.0, v.pressure, 1e-9);
 }
 
+/* What lapses soonest is of a window that has begun. */
+static void
+sees_what_lapses(void **state)
+{
+	struct quota_view v = { .resets = INT64_MAX };
+	struct quota_slot s;
+	struct text_time t = at(1000);
+
+	(void)state;
+	quota_init(&s, "x", hash);
+	lim.max[CONFIG_RPD] = 7;
+	lim.max[CONFIG_RPMONTH] = 50;
+	quota_see(&s, &rule, &t, 1, &v);
+	assert_true(v.resets == INT64_MAX);
+	assert_int_equal(0, v.unused);
+	take(&s, 1000, 1, 1);
+	quota_see(&s, &rule, &t, 1, &v);
+	assert_true(v.resets == T0 + DAY);
+	assert_int_equal(6, v.unused);
+	/* the other way round the month ends sooner than that day */
+	t = at(10 * DAY - 1000);
+	take(&s, 10 * DAY - 1000, 1, 2);
+	lim.max[CONFIG_RPD] = CONFIG_NONE;
+	v = (struct quota_view){ .resets = INT64_MAX };
+	quota_see(&s, &rule, &t, 1, &v);
+	assert_true(v.resets == T0 + 10 * DAY);
+	assert_int_equal(48, v.unused);
+}
+
+static void
+knows_when_a_day_began(void **state)
+{
+	const struct window_rule first = { &lim, CONFIG_DAY_FIRST_USE };
+	const struct window_rule rolling = { &lim, CONFIG_DAY_ROLLING };
+	struct quota_slot s;
+	struct text_time t = at(1000), later = at(DAY + 999);
+
+	(void)state;
+	quota_init(&s, "x", hash);
+	assert_true(quota_day_start(&s, &rule, &later) == T0 + DAY);
+	assert_true(quota_day_start(&s, &rolling, &later) == T0 + 999);
+	assert_true(quota_day_start(&s, &first, &later) == later.wall);
+	quota_take(&s, &first, &t, 5, 1);
+	assert_true(quota_day_start(&s, &rolling, &later) == T0 + 999);
+	assert_true(quota_day_start(&s, &first, &later) == T0 + 1000);
+	later = at(DAY + 1000);
+	assert_true(quota_day_start(&s, &first, &later) == later.wall);
+}
+
+/* Who held them is gone with the boot. */
+static void
+holds_nothing_over_a_reboot(void **state)
+{
+	struct text_time t = at(0), then = at(9000), now = { T0 + 9000, 10 };
+	struct quota_slot s;
+
+	(void)state;
+	quota_init(&s, "x", hash);
+	quota_bar(&s, &t, &(struct quota_ban){ QUOTA_DOWN, T0 + 5000, true });
+	take(&s, 1000, 1, 1);
+	take(&s, 6000, 1, 2);
+	assert_int_equal(QUOTA_PROBE, ask(&s, 9000, 1).reason);
+	quota_reboot(&s, &then, &now);
+	assert_int_equal(0, s.inflight);
+	assert_int_equal(0, s.dares);
+	assert_int_equal(QUOTA_OPEN, ask(&s, 9000, 1).reason);
+}
+
 static void
 gives_rows(void **state)
 {
@@ -435,7 +503,9 @@ main(void)
 		T(a_word_outlasts_the_probe),
 		T(dares_what_is_a_guess), T(never_dares_a_word),
 		T(counts_failures_in_a_row),
-		T(sees_pressure_and_room), T(gives_rows), T(estimates),
+		T(sees_pressure_and_room), T(sees_what_lapses),
+		T(knows_when_a_day_began), T(holds_nothing_over_a_reboot),
+		T(gives_rows), T(estimates),
 		T(cuts_long_names),
 	};
 
