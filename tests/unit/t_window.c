@@ -374,6 +374,133 @@ a_clock_set_back(void **state)
 	}
 }
 
+static int64_t
+own(const struct window_set *s, const struct window_rule *r,
+    const struct text_time *t, enum config_limit l)
+{
+	struct window w;
+
+	window_get(&w, s, r, t, l);
+	return w.own;
+}
+
+/* What the day before used is in force again while the clock is before today,
+ * and belongs to the window that holds when it was set back by far more. */
+static void
+a_clock_set_back_over_midnight(void **state)
+{
+	struct config_limits lim = none();
+	struct window_rule rule = { &lim, CONFIG_DAY_UTC };
+	struct text_time t = at(DAY - SECOND);
+	struct window_set s;
+	int i;
+
+	(void)state;
+	window_init(&s);
+	window_take(&s, rule.day, &t, 7);
+	window_take(&s, rule.day, &t, 8);
+	t = at(DAY + SECOND);
+	window_take(&s, rule.day, &t, 4);
+	assert_int_equal(own(&s, &rule, &t, CONFIG_RPD), 1);
+	assert_int_equal(own(&s, &rule, &t, CONFIG_TPD), 4);
+	assert_int_equal(own(&s, &rule, &t, CONFIG_RPMONTH), 3);
+	assert_int_equal(own(&s, &rule, &t, CONFIG_TPMONTH), 19);
+	t.wall -= HOUR;
+	assert_int_equal(own(&s, &rule, &t, CONFIG_RPD), 3);
+	assert_int_equal(own(&s, &rule, &t, CONFIG_TPD), 19);
+	t.wall -= 50 * DAY;
+	assert_true(window_astray(&s, &t));
+	for (i = 0; i < 2; i++) {
+		window_heal(&s, rule.day, &t);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_RPD), 3);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_TPD), 19);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_RPMONTH), 3);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_TPMONTH), 19);
+	}
+	/* once */
+	t.wall -= 23 * HOUR + HOUR / 2;
+	assert_int_equal(own(&s, &rule, &t, CONFIG_RPD), 3);
+	assert_int_equal(own(&s, &rule, &t, CONFIG_TPD), 19);
+}
+
+/* Each kind of day, over the end of one: requests are not tokens, a month is
+ * no day. */
+static void
+days_and_months(void **state)
+{
+	static const enum config_day days[] = { CONFIG_DAY_UTC,
+	    CONFIG_DAY_FIRST_USE };
+	struct config_limits lim = none();
+	struct window_set s;
+	struct text_time t;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct window_rule rule = { &lim, days[i] };
+
+		window_init(&s);
+		t = at(0);
+		window_take(&s, rule.day, &t, 7);
+		t = at(DAY);
+		window_take(&s, rule.day, &t, 4);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_RPD), 1);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_TPD), 4);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_RPMONTH), 2);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_TPMONTH), 11);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_RPM), 1);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_TPM), 4);
+		assert_int_equal(own(&s, &rule, &t, CONFIG_TPH), 4);
+	}
+}
+
+/* What is left is a limit, where the config has none and the provider names
+ * none; until the reset that it told, or to the window's own end when that
+ * makes no sense. */
+static void
+what_is_left_alone(void **state)
+{
+	static const struct { enum config_limit limit; int64_t reset, until; }
+	t[] = {
+		{ CONFIG_RPD, T0 + HOUR, T0 + HOUR },
+		{ CONFIG_RPD, T0, T0 + DAY },
+		{ CONFIG_RPD, T0 + MONTH + DAY, T0 + MONTH + DAY },
+		{ CONFIG_RPD, T0 + MONTH + DAY + 1, T0 + DAY },
+		{ CONFIG_RPH, 0, T0 + 30 * 120 * SECOND },
+	};
+	struct config_limits lim = none();
+	struct window_rule rule = { &lim, CONFIG_DAY_UTC };
+	struct text_time now = at(0), late;
+	struct window_set s;
+	struct window w;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		window_init(&s);
+		window_take(&s, rule.day, &now, 0);
+		window_observe(&s, &rule, &now, t[i].limit, -1, 2, t[i].reset,
+		    1);
+		assert_true(fits(&s, &rule, &now, 0));
+		window_take(&s, rule.day, &now, 0);
+		assert_true(fits(&s, &rule, &now, 0));
+		window_take(&s, rule.day, &now, 0);
+		assert_false(fits(&s, &rule, &now, 0));
+		window_get(&w, &s, &rule, &now, t[i].limit);
+		assert_true(w.until == t[i].until);
+		/* with its end our own word holds, which knows no limit */
+		late = at(t[i].until - T0);
+		assert_true(until(&s, &rule, &now, 0) <= late.wall);
+		assert_true(fits(&s, &rule, &late, 0));
+	}
+	/* a window that has not begun */
+	window_init(&s);
+	now = at(HOUR);
+	window_observe(&s, &rule, &now, CONFIG_RPD, -1, 0, 0, 1);
+	window_get(&w, &s, &rule, &now, CONFIG_RPD);
+	assert_true(w.until == T0 + HOUR + DAY);
+}
+
 /* 1970 until the network tells the time: what was counted stays counted. */
 static void
 a_clock_not_set_yet(void **state)
@@ -589,6 +716,9 @@ main(void)
 		cmocka_unit_test(uses_the_limit_up),
 		cmocka_unit_test(a_clock_set_forth_and_back),
 		cmocka_unit_test(a_clock_set_back),
+		cmocka_unit_test(a_clock_set_back_over_midnight),
+		cmocka_unit_test(days_and_months),
+		cmocka_unit_test(what_is_left_alone),
 		cmocka_unit_test(a_clock_not_set_yet),
 		cmocka_unit_test(a_stale_time),
 		cmocka_unit_test(carries_over_a_reboot),
