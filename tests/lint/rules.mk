@@ -20,9 +20,15 @@ compile_commands.json: Makefile
 # Which lines of src/ the unit and the end-to-end tests run, in percent, and
 # those that they do not (build/cov/lines.txt).
 COV = build/cov
-cov: deps-lint
+COV_WRAP = $(COV)/lint.o -Wl,--wrap=syscall -Wl,--wrap=_exit
+cov: deps-lint all mock | $(COV)
+	@$(CC) $(STD) $(WARN) -DCOV_FOLDER='"$(CURDIR)/$(COV)"' -c \
+	    -o $(COV)/lint.o tests/lint/cov.c
 	@$(MAKE) --no-print-directory BUILD=$(COV) CFLAGS='-O0 -g --coverage' \
-	    LDFLAGS=--coverage all unit mock
+	    LDFLAGS=--coverage LDLIBS='$(COV_WRAP)' all unit
 	@sh tests/lint/cov.sh $(COV)
+
+$(COV):
+	@mkdir -p $@
 
 .PHONY: lint format cov
