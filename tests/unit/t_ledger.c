@@ -1559,6 +1559,47 @@ survives_damage(void **state)
 	ledger_close(l);
 }
 
+/* A file that is one by its head, and whose tables cannot be: it is looked at as
+ * that, and counts begin anew when it is opened. */
+static void
+damaged_tables(void **state)
+{
+	static const uint64_t sizes[] = { UINT64_MAX, 16000, 0 };
+	const off_t where = IMAGE_DATA + offsetof(struct slot_head, nslots);
+	struct world w;
+	struct ledger *l;
+	struct quota_answer why;
+	struct text_time t = at(10);
+	uint64_t id;
+	size_t i;
+	int fd;
+
+	(void)state;
+	world(&w);
+	w.m[0].limits.max[CONFIG_RPD] = 1;
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		l = open_at(&w, 0);
+		assert_int_equal(0, take(l, 0, 0, 10, &id, &why));
+		assert_int_equal(-1, take(l, 0, 0, 10, &id, &why));
+		ledger_close(l);
+		fd = open(path, O_WRONLY);
+		assert_int_equal(8, pwrite(fd, &sizes[i], 8, where));
+		close(fd);
+		l = ledger_snapshot(&w.c, &t);
+		assert_non_null(ledger_health(l));
+		assert_non_null(strstr(ledger_health(l), "tables are damaged"));
+		assert_int_equal(0, row(l, 10, LEDGER_K_LANE, 0, CONFIG_RPD,
+		    false));
+		ledger_close(l);
+		l = open_at(&w, 10);
+		assert_null(ledger_health(l));
+		sound(l, 10);
+		assert_int_equal(0, row(l, 10, LEDGER_K_LANE, 0, CONFIG_RPD,
+		    true));
+		ledger_close(l);
+	}
+}
+
 static void
 truncated_while_mapped(void **state)
 {
@@ -2006,7 +2047,7 @@ main(void)
 		T(a_short_life_beside_a_stuck_lock),
 		T(history_by_hour_and_day), T(history_is_in_the_checkpoint),
 		T(history_is_verified),
-		T(survives_damage), T(truncated_while_mapped),
+		T(survives_damage), T(damaged_tables), T(truncated_while_mapped),
 		T(views_say_something_without_memory),
 		T(commands_say_why_without_memory),
 		T(deleted_while_mapped), T(lock_held_too_long),
