@@ -212,13 +212,18 @@ least_used_order(void **state)
 	w.views[0].requests = 5;
 	w.views[1].requests = 3;
 	w.views[2].requests = 3;
-	w.views[2].inflight = 1;
+	w.views[1].inflight = 1;
 	w.views[3].requests = 0;
 	w.views[3].answer = (struct quota_answer){ QUOTA_DOWN, 9, 0 };
-	assert_string_equal(order_of(w.views), "1.0 2.0 0.0| 3.0");
+	assert_string_equal(order_of(w.views), "2.0 1.0 0.0| 3.0");
 	assert_string_equal(order_of(NULL), "0.0 1.0 2.0 3.0");
 	w.ask.turn = 1;
 	assert_string_equal(order_of(NULL), "1.0 2.0 3.0 0.0");
+	/* the keys take turns as well, a step each round of the models */
+	world(2, 2, CONFIG_LEAST_USED);
+	assert_string_equal(order_of(w.views), "0.0 0.1 1.0 1.1");
+	w.ask.turn = 2;
+	assert_string_equal(order_of(w.views), "0.1 0.0 1.1 1.0");
 }
 
 /* Counting what was served, the shares stay within one of each other. */
@@ -362,7 +367,7 @@ headroom_order(void **state)
 	w.models[2].can = CONFIG_CAN_VISION;
 	assert_string_equal(order_of(w.views), "1.0 0.0 3.0 2.0");
 	/* ... and what most can is nothing rare */
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 3; i++)
 		w.models[i].can |= CONFIG_CAN_TOOLS;
 	assert_string_equal(order_of(w.views), "1.0 0.0 3.0 2.0");
 	w.ask.needs = CONFIG_CAN_VISION;
