@@ -98,6 +98,13 @@ dialects(void **state)
 		{ "", "x-ratelimit-limit-requests: 60\r\n", "" },
 		{ "new", "x-ratelimit-remaining-requests-day: 5\r\n",
 		  "2:-1/5@-1" },
+		{ "new", "x-ratelimit-remaining-tokens-day: 6\r\n"
+		  "x-ratelimit-remaining-tokens-minute: 7\r\n"
+		  "x-ratelimit-limit-requests-minute: 1\r\n"
+		  "x-ratelimit-remaining-requests-minute: 0\r\n",
+		  "0:1/0@-1 4:-1/7@-1 6:-1/6@-1" },
+		{ "new", "x-ratelimit-remaining-req-minute: 5\r\n",
+		  "0:-1/5@-1" },
 	};
 	size_t i;
 
