@@ -543,6 +543,25 @@ refuses()
 	grep -q '"event":"drain_time"' "$DIR/relevo.err"
 }
 
+# One that a bug or a debugger holds does not hold up who stops the service.
+@test "stop: a worker that stands still is killed after drain-time" {
+	local worker
+
+	STDERR_ALLOW=worker_died
+	config_plain 'drain-time = 200ms'
+	nginx_start
+	ask m1
+	worker=$(workers)
+	kill -STOP $worker
+	kill -TERM "$RELEVO_PID"
+	until_true 20 gone "$RELEVO_PID"
+	wait "$RELEVO_PID"
+	forget "$RELEVO_PID"
+	gone "$worker"
+	grep '"event":"worker_died"' "$DIR/relevo.err" |
+	    jq -e '.message | test("signal 9")'
+}
+
 # Open when drain-time is over: one stream, one bare text, one question without
 # a byte of an answer, one whose answer has only said who speaks, and one that
 # has all of its text.
