@@ -65,9 +65,6 @@ int	scan_path(struct scan *s, const char *path);
 /* The same for text that is already here; path names it in errors. */
 int	scan_text(struct scan *s, const char *path, const char *p, size_t n);
 
-/* Take option i out of its section. */
-void	scan_drop(struct scan_section *sec, size_t i);
-
 /* Append one error. */
 void	scan_error(struct scan *s, const char *file, int line,
 	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -64,28 +64,62 @@ no_message(cfg_t *cfg, const char *fmt, va_list ap)
 	(void)ap;
 }
 
+static unsigned
+put_raws(const struct scan_section *sec, size_t n, struct buf *text)
+{
+	const struct scan_option *o;
+	unsigned all = 0;
+	size_t i, k, v;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < sec[i].noptions; k++) {
+			o = &sec[i].options[k];
+			for (v = 0; v < o->n; v++) {
+				raw_unset_empty(o->raw[v]);
+				buf_puts(text, all++ ? ", " : "v = {");
+				buf_puts(text, o->raw[v]);
+			}
+		}
+	buf_puts(text, "}\n");
+	return all;
+}
+
+/* The next o->n of all values, from *at on. Again, when memory was out. */
 static int
-take_values(struct scan_option *o, cfg_t *cfg)
+take_values(struct scan_option *o, cfg_opt_t *all, unsigned *at)
 {
 	const char *v;
 	size_t i;
 
-	if ((o->value = calloc(o->n + 1, sizeof(*o->value))) == NULL)
-		return -1;
-	if (cfg_size(cfg, "v") != o->n)
+	if (o->value == NULL &&
+	    (o->value = calloc(o->n + 1, sizeof(*o->value))) == NULL)
 		return -1;
 	for (i = 0; i < o->n; i++) {
-		v = cfg_getnstr(cfg, "v", (unsigned)i);
-		if ((o->value[i] = strdup(v != NULL ? v : "")) == NULL)
+		v = cfg_opt_getnstr(all, (*at)++);
+		if (o->value[i] == NULL &&
+		    (o->value[i] = strdup(v != NULL ? v : "")) == NULL)
 			return -1;
 	}
 	return 0;
 }
 
-/* One option at a time, so that one that libconfuse refuses does not hide the
- * errors after it. */
 static int
-read_values(struct scan_option *o)
+take_all(struct scan_section *sec, size_t n, cfg_opt_t *all)
+{
+	unsigned at = 0;
+	size_t i, k;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < sec[i].noptions; k++)
+			if (take_values(&sec[i].options[k], all, &at) != 0)
+				return -1;
+	return 0;
+}
+
+/* The values of n sections, as one list: a text of its own for each option is
+ * mostly what libconfuse begins with, a stream and a buffer of 16 KiB. */
+static int
+read_values(struct scan_section *sec, size_t n)
 {
 	cfg_opt_t opts[] = {
 		CFG_STR_LIST("v", NULL, CFGF_NONE),
@@ -93,26 +127,43 @@ read_values(struct scan_option *o)
 	};
 	struct buf text;
 	cfg_t *cfg = NULL;
-	size_t i;
+	unsigned all;
 	int rc = -1;
 
 	buf_init(&text, 4 * 1024 * 1024);
-	buf_puts(&text, "v = {");
-	for (i = 0; i < o->n; i++) {
-		raw_unset_empty(o->raw[i]);
-		buf_printf(&text, "%s%s", i ? ", " : "", o->raw[i]);
+	all = put_raws(sec, n, &text);
+	if (all == 0) {
+		rc = take_all(sec, n, NULL);
+		goto out;
 	}
-	buf_puts(&text, "}\n");
 	if (text.failed || (cfg = cfg_init(opts, CFGF_NONE)) == NULL)
 		goto out;
 	cfg_set_error_function(cfg, no_message);
-	if (cfg_parse_buf(cfg, buf_str(&text)) == CFG_SUCCESS)
-		rc = take_values(o, cfg);
+	if (cfg_parse_buf(cfg, buf_str(&text)) == CFG_SUCCESS &&
+	    cfg_size(cfg, "v") == all)
+		rc = take_all(sec, n, cfg_getopt(cfg, "v"));
 out:
 	if (cfg != NULL)
 		cfg_free(cfg);
 	buf_release(&text);
 	return rc;
+}
+
+/* Halves of what is too long for one text, or is refused, down to a section, so
+ * that one does not hide the errors of others. */
+static void
+read_sections(struct parse *p, struct scan_section *sec, size_t n)
+{
+	if (read_values(sec, n) == 0)
+		return;
+	if (n > 1) {
+		read_sections(p, sec, n / 2);
+		read_sections(p, sec + n / 2, n - n / 2);
+		return;
+	}
+	parse_error(p, sec, NULL, "the values of section '%s' cannot be read",
+	    sec->kind);
+	sec->bad = true;
 }
 
 static void
@@ -188,8 +239,8 @@ static void
 check_section(struct parse *p, struct scan_section *sec,
     const struct parse_spec *spec)
 {
-	struct scan_option *o;
-	size_t i = 0;
+	const struct scan_option *o;
+	size_t i;
 
 	if (spec->title == PARSE_TITLED && sec->title == NULL) {
 		parse_error(p, sec, NULL, "section '%s' wants a name: %s "
@@ -199,20 +250,13 @@ check_section(struct parse *p, struct scan_section *sec,
 	if (spec->title == PARSE_UNTITLED && sec->title != NULL)
 		parse_error(p, sec, NULL, "section '%s' has no name",
 		    sec->kind);
-	while (i < sec->noptions) {
+	for (i = 0; i < sec->noptions; i++) {
 		o = &sec->options[i];
 		if (!knows(spec, o->name))
 			parse_error(p, sec, o->name,
 			    "'%s' is no option of a %s section", o->name,
 			    sec->kind);
-		if (read_values(o) != 0) {
-			parse_error(p, sec, o->name,
-			    "the value of '%s' cannot be read", o->name);
-			scan_drop(sec, i);
-			continue;
-		}
 		check_values(p, sec, o);
-		i++;
 	}
 }
 
@@ -226,6 +270,7 @@ parse_path(struct parse *p, const char *path, const struct parse_spec *specs,
 	scan_init(&p->scan, errors);
 	p->warnings = warnings;
 	scan_path(&p->scan, path);
+	read_sections(p, p->scan.sections, p->scan.nsections);
 	for (i = 0; i < p->scan.nsections; i++) {
 		struct scan_section *sec = &p->scan.sections[i];
 

@@ -49,15 +49,6 @@ option_release(struct scan_option *o)
 	free(o->name);
 }
 
-void
-scan_drop(struct scan_section *sec, size_t i)
-{
-	option_release(&sec->options[i]);
-	sec->noptions--;
-	memmove(&sec->options[i], &sec->options[i + 1],
-	    (sec->noptions - i) * sizeof(*sec->options));
-}
-
 static void
 section_release(struct scan_section *sec)
 {

@@ -181,6 +181,45 @@ test_environment_is_data(void **state)
 	unsetenv("T_X");
 }
 
+/* What is refused is told by its section, and hides none of the others; what
+ * would be two values where one was read moves none that comes after it. */
+static void
+test_refused(void **state)
+{
+	static const char *const raws[] = { "}", "1, 2", "{" };
+	static const char text[] = "many t { s = a }\nmany u { s = b }\n"
+	    "many v { s = c l = {d, 'e'} }\nmany w { l = {} }\n";
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(raws) / sizeof(*raws); i++) {
+		struct loaded l;
+		struct parse p = { .warnings = NULL };
+		const struct scan_section *sec;
+
+		loaded_dir(&l);
+		scan_init(&p.scan, &l.errors);
+		assert_int_equal(scan_text(&p.scan, "c", text,
+		    sizeof(text) - 1), 0);
+		free(p.scan.sections[1].options[0].raw[0]);
+		p.scan.sections[1].options[0].raw[0] = strdup(raws[i]);
+		read_sections(&p, p.scan.sections, p.scan.nsections);
+		assert_string_equal(buf_str(&l.errors), "c:2: the values of "
+		    "section 'many' cannot be read\n");
+		k = 0;
+		sec = parse_each(&p, "many", &k);
+		assert_string_equal(parse_str(&p, sec, "s", ""), "a");
+		sec = parse_each(&p, "many", &k);
+		assert_string_equal(parse_str(&p, sec, "s", ""), "c");
+		assert_string_equal(parse_find(sec, "l")->value[0], "d");
+		assert_string_equal(parse_find(sec, "l")->value[1], "e");
+		sec = parse_each(&p, "many", &k);
+		assert_null(parse_find(sec, "l")->value[0]);
+		assert_null(parse_each(&p, "many", &k));
+		done(&l, &p);
+	}
+}
+
 int
 main(void)
 {
@@ -190,6 +229,7 @@ main(void)
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_environment_is_data),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
