@@ -57,13 +57,13 @@ body_read(const struct http *h, const struct config *cfg, struct buf *in,
 	if (h->length < 0 && h->method != HTTP_POST)
 		return 0;
 	text_clock(&start);
-	while (h->length < 0 || in->len < (size_t)h->length) {
+	while (h->length < 0 || in->len < (uint64_t)h->length) {
 		struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
 		size_t want = sizeof(p);
 		ssize_t n;
 
-		if (h->length >= 0 && (size_t)h->length - in->len < want)
-			want = (size_t)h->length - in->len;
+		if (h->length >= 0 && (uint64_t)h->length - in->len < want)
+			want = (size_t)((uint64_t)h->length - in->len);
 		text_clock(&now);
 		if (now.mono - start.mono >= cfg->body_ms ||
 		    poll(&pfd, 1, (int)(cfg->body_ms - (now.mono -
@@ -83,7 +83,7 @@ body_read(const struct http *h, const struct config *cfg, struct buf *in,
 			return -1;
 		}
 	}
-	if (h->length >= 0 && in->len < (size_t)h->length) {
+	if (h->length >= 0 && in->len < (uint64_t)h->length) {
 		fault_set(f, FAULT_INVALID_REQUEST, NULL,
 		    "the body ended after %zu of %lld bytes", in->len,
 		    (long long)h->length);

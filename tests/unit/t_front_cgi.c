@@ -48,12 +48,39 @@ full_until_the_relay_hears_of_room(void **state)
 	buf_release(&c.out);
 }
 
+/* Also where a size_t has 32 bits, of which 2^32 + 2 would leave the 2. */
+static void
+a_body_is_as_long_as_was_said(void **state)
+{
+	const struct config cfg = { .max_body = 100, .body_ms = 10000 };
+	struct http h = { .method = HTTP_POST,
+	    .length = (INT64_C(1) << 32) + 2 };
+	struct fault f = { .code = FAULT_NONE };
+	struct buf in;
+	int fd[2], keep = dup(STDIN_FILENO);
+
+	(void)state;
+	buf_init(&in, cfg.max_body);
+	assert_int_equal(0, pipe(fd));
+	assert_int_equal(4, write(fd[1], "{} x", 4));
+	close(fd[1]);
+	assert_true(dup2(fd[0], STDIN_FILENO) == STDIN_FILENO);
+	assert_int_equal(-1, body_read(&h, &cfg, &in, &f));
+	assert_string_equal("{} x", buf_str(&in));
+	assert_non_null(strstr(f.message, "after 4 of 4294967298 bytes"));
+	dup2(keep, STDIN_FILENO);
+	close(keep);
+	close(fd[0]);
+	buf_release(&in);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_that_lost_its_last_part_says_so),
 		cmocka_unit_test(full_until_the_relay_hears_of_room),
+		cmocka_unit_test(a_body_is_as_long_as_was_said),
 	};
 
 	return cmocka_run_group_tests_name("front_cgi", tests, NULL, NULL);
