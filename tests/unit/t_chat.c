@@ -201,8 +201,8 @@ test_accepted(void **state)
 		"{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[]}]}",
 		"{\"messages\":[{\"role\":\"user\",\"content\":[]}]}",
 		"{\"messages\":[{\"role\":\"user\",\"content\":\"\"}]}",
-		"{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
-		    "\"new_thing\",\"x\":{\"y\":[\"z\"]}}]}]}",
+		("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+		    "\"new_thing\",\"x\":{\"y\":[\"z\"]}}]}]}"),
 	};
 	size_t i;
 

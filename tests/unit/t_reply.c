@@ -690,7 +690,7 @@ test_parts(void **state)
 static void
 test_parts_that_fail(void **state)
 {
-	char body[20 * 1024], want[20 * 1024 + 32];
+	char body[40 * 1024], want[40 * 1024 + 32];
 	const char *big = filler("x", 9000);
 
 	(void)state;

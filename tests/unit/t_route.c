@@ -515,8 +515,9 @@ any_views(void **state)
 		for (i = 0; i < n; i++) {
 			x = mix(x);
 			w.views[i] = (struct quota_view){
-			    .answer = { x & 3 ? QUOTA_OPEN : QUOTA_RPM,
-				x & 3 ? 0 : (int64_t)(x >> 40) },
+			    .answer = { .reason = x & 3 ? QUOTA_OPEN :
+				QUOTA_RPM, .until = x & 3 ? 0 :
+				(int64_t)(x >> 40) },
 			    .pressure = (double)(x & 255) / 200,
 			    .requests = (int64_t)(x >> 8 & 15),
 			    .resets = x >> 12 & 1 ? INT64_MAX :

@@ -241,8 +241,8 @@ static void
 fits_any_width(void **state)
 {
 	static const char *const names[] = { "short", "p/\033[2J\033[1;1H",
-	    "p/a-very-long-name-indeed-that-no-terminal-of-eighty-columns-"
-	    "can-show-beside-its-figures-whatever-it-does" };
+	    ("p/a-very-long-name-indeed-that-no-terminal-of-eighty-columns-"
+	    "can-show-beside-its-figures-whatever-it-does") };
 	struct fixture f;
 	size_t i, width;
 	char *keep;

@@ -34,7 +34,7 @@ test_bad(void **state)
 		"", "a", "https:/a", "https://", "https:///v1", "ftp://a",
 		"file:///etc/passwd", "HTTPS://a", "https://u@a",
 		"https://u:p@a/v1", "https://a/v1\r\nX: y", "https://a b",
-		"https://a/\x01", "https://b\xc3\xbc" "cher.de",
+		"https://a/\x01", ("https://b\xc3\xbc" "cher.de"),
 		"https://a?x=1", "https://a#x", "https://a:0", "https://a:",
 		"https://a:70000", "https://a:8x", "https://[::1", "https://[]",
 		"https://[::g]", "https://.a", "https://a\\b", "https://{a}",
