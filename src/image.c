@@ -223,6 +223,9 @@ redo_apply(struct image *im, uint64_t n)
 	uint64_t i;
 	uint32_t off;
 
+	/* Whoever sees a word of the change sees the mark, too, though it may
+	 * be a dead process's: the fence of image_peeked meets this one. */
+	atomic_thread_fence(memory_order_seq_cst);
 	for (i = 0; i < n; i++) {
 		off = atomic_load_explicit(&r->off[i], memory_order_relaxed);
 		IMAGE_STORE_HOOK();
@@ -358,9 +361,6 @@ image_commit(struct image *im)
 		image_pass(im, REDO_OFF, sizeof(struct redo));
 	put(&image_live(im)->mark, image_load(&image_live(im)->seq) + 1);
 	pass_live(im);
-	/* The mark must be seen before the first word changes, by the process
-	 * that comes next as by image_peek. */
-	atomic_thread_fence(memory_order_seq_cst);
 	redo_apply(im, n);
 }
 
