@@ -16,10 +16,14 @@ PKGS		= libcurl libcjson libconfuse libsodium
 # libcurl is not linked: src/fetch_late.c loads it.
 LINKED		= libcjson libconfuse libsodium
 WARN		= -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes \
-		  -Wmissing-prototypes -Wformat=2 -Wundef
+		  -Wmissing-prototypes -Wformat=2 -Wundef -Wno-psabi
 ifdef WERROR
 WARN		+= -Werror
 endif
+# What the processor can check of where a branch goes.
+MACHINE		:= $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+BRANCH_x86_64	= -fcf-protection
+BRANCH_aarch64	= -mbranch-protection=standard
 ifdef SAN
 HARDEN		= -fsanitize=$(SAN) -fno-sanitize-recover=all \
 		  -fno-omit-frame-pointer
@@ -27,10 +31,13 @@ LDHARDEN	= -fsanitize=$(SAN)
 else
 HARDEN		= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
 		  -fstack-protector-strong -fstack-clash-protection \
-		  -fcf-protection
+		  $(BRANCH_$(MACHINE))
 LDHARDEN	= -Wl,-z,relro,-z,now
 endif
-STD		= -std=gnu11 -D_GNU_SOURCE -fPIE -Iinclude
+# Vectors stay within a file (wide.h), so whether a processor passes them in
+# registers does not matter. Files and times have 64 bits on 32-bit ones, too.
+STD		= -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
+		  -fPIE -Iinclude
 ALL_CFLAGS	= $(STD) $(WARN) $(HARDEN) \
 		  $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS	= -pie $(LDHARDEN) $(LDFLAGS)
@@ -134,7 +141,7 @@ dist:
 
 # For shared hosting: a static program, the page and what belongs to them.
 dist-cgi: deps-dist
-	@MAKE="$(MAKE)" sh conf/dist-cgi.sh $(VERSION) $(EPOCH)
+	@MAKE="$(MAKE)" HARDEN="$(HARDEN)" sh conf/dist-cgi.sh $(VERSION) $(EPOCH)
 
 # A Debian package of what `make install` installs.
 deb: deps-dist all

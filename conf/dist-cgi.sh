@@ -20,9 +20,8 @@ static=$top/build/static
 src=$static/src
 out=build/relevo-cgi-$version
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-flags="-O2 -fPIE -ffile-prefix-map=$top=. -U_FORTIFY_SOURCE"
-flags="$flags -D_FORTIFY_SOURCE=2 -fstack-protector-strong"
-flags="$flags -fstack-clash-protection -fcf-protection"
+# HARDEN: the Makefile's, for this processor.
+flags="-O2 -fPIE -ffile-prefix-map=$top=. ${HARDEN?by make dist-cgi}"
 
 fail()
 {

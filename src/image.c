@@ -21,7 +21,14 @@
 
 static_assert(sizeof(struct image_live) == 80, "live");
 static_assert(IMAGE_WORD >= IMAGE_LIVE + sizeof(struct image_live), "word");
+/* Of i386 clang says 1, "sometimes": a plain long long may lie at 4 there, but
+ * an _Atomic one lies at 8. */
+#ifndef __GCC_HAVE_SYNC_COMPARE_AND_SWAP_8
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit words must be atomic");
+#endif
+/* With 32 bits the latch's byte would be byte 0, and another one than that of
+ * the 64-bit processes that use the same file. */
+static_assert(sizeof(off_t) == 8, "-D_FILE_OFFSET_BITS=64");
 
 struct redo {
 	_Atomic uint64_t val[IMAGE_RECORD];
