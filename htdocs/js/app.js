@@ -46,7 +46,7 @@ function toast(key, vars = {}, act = null) {
 const picker = new Picker($("model"), $("picker"), (value) => {
 	store.set("model", value);
 	composer.check();
-	composer.focus();
+	composer.focus($("model"));
 });
 
 async function loadHealth() {

@@ -60,12 +60,13 @@ export class Composer {
 	}
 
 	/* On a touch screen the focus would open the keyboard over the answer.
-	 * Nor is it taken from where the user put it. */
-	focus() {
+	 * Nor is it taken from where the user put it; done: a button that was
+	 * pressed and has no more to do. */
+	focus(done = this.button) {
 		const at = document.activeElement;
 
 		if (matchMedia("(pointer: fine)").matches && (at === null ||
-		    at === document.body || at === this.button))
+		    at === document.body || at === done))
 			this.box.focus({ preventScroll: true });
 	}
 

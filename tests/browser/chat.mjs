@@ -379,6 +379,8 @@ test('the picker: room, search, keyboard', async () => {
 	await page.keyboard.type('duo');
 	await page.keyboard.press('Enter');
 	assert.equal(await page.locator('#model .name').innerText(), 'duo');
+	/* what is typed next is the question */
+	await page.locator('#message:focus').waitFor();
 	await page.reload();
 	await page.locator('#model .name', { hasText: /^duo$/ }).waitFor();
 	await done(page);
