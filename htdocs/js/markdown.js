@@ -208,6 +208,11 @@ export class Markdown {
 	parse(tokens, whole) {
 		const part = this.purify.sanitize(marked.parser(tokens), SAFE);
 
+		/* Written from the side of its first letter; what has a dir of
+		 * its own would not count for the block around it (WHATWG HTML,
+		 * 3.2.6.4). */
+		for (const block of part.children)
+			block.dir = "auto";
 		for (const a of part.querySelectorAll("a")) {
 			a.target = "_blank";
 			a.rel = "noopener noreferrer nofollow";

@@ -33,7 +33,8 @@ class Plain {
 
 	open() {
 		this.node = document.createTextNode("");
-		this.block = el("p", { class: "plain" }, this.node);
+		this.block = el("p", { class: "plain", dir: "auto" },
+		    this.node);
 		this.root.append(this.block);
 	}
 

@@ -64,7 +64,7 @@ export class Turn {
 			asked.append(say(el("img", { src }), "image.yours", {},
 			    "alt"));
 		if (text !== "")
-			asked.append(el("p", {}, text));
+			asked.append(el("p", { dir: "auto" }, text));
 		this.question.replaceChildren(asked,
 		    el("div", { class: "tools" },
 			copyButton("you.copy", () => text, true),
@@ -72,8 +72,8 @@ export class Turn {
 	}
 
 	edit() {
-		const box = say(el("textarea", { rows: "3" }), "you.edit", {},
-		    "aria-label");
+		const box = say(el("textarea", { rows: "3", dir: "auto" }),
+		    "you.edit", {}, "aria-label");
 		const done = (text) => {
 			this.paintQuestion();
 			if (text === null)

@@ -235,7 +235,7 @@ for (const [name, text] of [['with a definition', MIXED],
 		const page = await open(server);
 		const [whole, others] = await page.evaluate(cuts, text);
 
-		assert.match(whole, /<h1>Title<\/h1>/);
+		assert.match(whole, /<h1 dir="auto">Title<\/h1>/);
 		assert.match(whole, /align="right"/);
 		assert.equal(/example/.test(whole), name.startsWith('with a '));
 		for (const html of others)
@@ -272,6 +272,23 @@ async function cuts(text) {
 			30));
 	return [render(() => 1e6), out];
 }
+
+test('what is written from right to left begins there', async () => {
+	const page = await open(server, { model: 'cerebras/gpt-oss' });
+	const way = (selector) => prose(page).locator(selector).first()
+		.evaluate((n) => getComputedStyle(n).direction);
+
+	await script(server, 'gpt-oss', 'text=' + value('From the left\n\n' +
+		'# عنوان\n\n- واحد\n\n  ```sh\n  ls -l\n  ```\n\n> مرحبا!'));
+	await ask(page, 'مرحبا، كيف حالك؟');
+	assert.equal(await way('p'), 'ltr');
+	for (const selector of ['h1', 'ul', 'li', 'blockquote', 'blockquote p'])
+		assert.equal(await way(selector), 'rtl', selector);
+	assert.equal(await way('.code pre'), 'ltr');
+	assert.equal(await page.locator('.asked p').evaluate((n) =>
+		getComputedStyle(n).direction), 'rtl');
+	await done(page);
+});
 
 // About 20 KB, in the proportions of a long answer of a model.
 function long() {
