@@ -178,7 +178,12 @@ export class Talk {
 	async run(turn, from = null) {
 		const abort = this.abort = new AbortController();
 		let how = "whole";
+		/* Firefox breaks what is under way off as soon as a page is
+		 * left, while its scripts still run: that is no cut. */
+		let left = false;
+		const leave = () => { left = true; };
 
+		addEventListener("beforeunload", leave);
 		this.node.classList.add("busy");
 		this.on.size(this);
 		this.on.busy(this);
@@ -186,15 +191,18 @@ export class Talk {
 		try {
 			for await (const s of api.chat({ ...this.asked(
 			    this.record.turns, from), signal: abort.signal })) {
+				left = false;
 				turn.step(s);
 				if (performance.now() - this.savedAt > SAVE)
 					this.keep();
 			}
 		} catch (e) {
 			how = abort.signal.aborted ? "stopped" :
+			    left ? new api.Failure("left") :
 			    e instanceof api.Failure ? e :
 			    new api.Failure("page", String(e));
 		}
+		removeEventListener("beforeunload", leave);
 		this.abort = null;
 		this.node.classList.remove("busy");
 		turn.end(how);
