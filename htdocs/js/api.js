@@ -310,9 +310,9 @@ export async function* readChat(response) {
 	} catch (e) {
 		if (isAbort(e))
 			throw e;
-		/* A connection that broke in the middle is a cut answer. */
-		const f = e instanceof Failure ? e :
-		    new Failure("cut", String(e?.message ?? ""));
+		/* A connection that broke in the middle is a cut answer. Each
+		 * browser says so in other words, none of which say more. */
+		const f = e instanceof Failure ? e : new Failure("cut");
 		f.requestId ??= requestId;
 		throw f;
 	}
@@ -329,7 +329,7 @@ async function request(route, token, options) {
 	} catch (e) {
 		if (isAbort(e))
 			throw e;
-		throw new Failure("network", String(e?.message ?? ""));
+		throw new Failure("network");
 	}
 }
 
