@@ -17,8 +17,9 @@ const table = [
 	["side", [mod, "B"], (e, k, m) => m && !e.shiftKey && k === "b"],
 	["model", [mod, "Shift", "M"], (e, k, m) => m && e.shiftKey &&
 	    k === "m"],
-	["board", [mod, "Shift", "U"], (e, k, m) => m && e.shiftKey &&
-	    k === "u"],
+	/* Not U: with that GTK and IBus begin a character by its number. */
+	["board", [mod, "Shift", "G"], (e, k, m) => m && e.shiftKey &&
+	    k === "g"],
 	["help", [mod, "/"], (e, k, m) => m && (k === "/" || k === "?")],
 ];
 

@@ -458,9 +458,9 @@ test('the keyboard does it all', async () => {
 	await page.keyboard.press('Control+b');
 	assert.ok(await page.locator('.app.closed').count());
 	await page.keyboard.press('Control+b');
-	await page.keyboard.press('Control+Shift+U');
+	await page.keyboard.press('Control+Shift+G');
 	await page.locator('#board').waitFor();
-	await page.keyboard.press('Control+Shift+U');
+	await page.keyboard.press('Control+Shift+G');
 	await page.locator('#chat').waitFor();
 	await page.focus('#message');
 	await page.keyboard.type('a');
