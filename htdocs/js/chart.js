@@ -2,7 +2,7 @@
  * there; the same figures stand in a table. Hidden when the gateway keeps no
  * history. */
 
-import { el } from "./dom.js";
+import { el, icon } from "./dom.js";
 import { number, say, t, when } from "./i18n.js";
 import { plot } from "./vendor.js";
 
@@ -33,8 +33,9 @@ export class History {
 		    { type: "button", "aria-pressed": "false",
 		    onclick: () => this.choose(unit) }), "history." + unit));
 		this.facts = el("p", { class: "soft" });
-		this.figures = el("details", {}, say(el("summary"),
-		    "history.figures"), el("div", { class: "table",
+		this.figures = el("details", {}, el("summary", {},
+		    icon("chevron"), say(el("span"), "history.figures")),
+		    el("div", { class: "table",
 		    tabindex: "0", role: "region" }, el("table", {},
 			el("thead", {}, el("tr", {},
 			    say(el("th", { scope: "col" }), "history.at"),
