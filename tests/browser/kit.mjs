@@ -1,70 +1,17 @@
-// kit: what the browser tests share: the servers, a browser, and pages that
-// fail their test by anything they should not do.
+// kit: what the browser tests share: the servers (servers.mjs), a browser, and
+// pages that fail their test by anything they should not do.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { OUT, stop } from './servers.mjs';
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+export * from './servers.mjs';
+
 const axe = readFileSync(createRequire(import.meta.url)
 	.resolve('axe-core/axe.min.js'), 'utf8');
-
-export const OUT = here('out');
-mkdirSync(OUT, { recursive: true });
-
-// -- The servers --------------------------------------------------------------
-
-const servers = [];
-
-/** serve.bash in a mode, until close(): { url, mock, token }. env: variables
- * for it. */
-export async function serve(mode = '', env = {}) {
-	const child = spawn('bash', [here('serve.bash'), mode],
-		{ stdio: ['pipe', 'pipe', 'inherit'],
-			env: { ...process.env, ...env } });
-	const ended = new Promise((done) => child.on('exit', done));
-
-	servers.push({ child, ended });
-	for await (const line of createInterface({ input: child.stdout }))
-		return JSON.parse(line);
-	throw new Error('serve.bash: no servers');
-}
-
-async function control(server, method, path, body) {
-	const r = await fetch(`${server.mock}/_mock/${path}`, { method, body });
-	const text = await r.text();
-
-	assert.ok(r.ok, `mock: ${path}: ${r.status} ${text}`);
-	return text;
-}
-
-/** How the mock answers for a model from now on, or that many times. */
-export const script = (server, model, text, times = 0) =>
-	control(server, 'PUT', `script?model=${model}` +
-		(times ? `&times=${times}` : ''), text);
-
-export const forget = (server) => control(server, 'POST', 'reset');
-
-/** Until the counter `what` of the model is `count`, in the mock. */
-export const until = (server, model, what, count = 1) => control(server, 'GET',
-	`wait?model=${model}&what=${what}&count=${count}&ms=30000`);
-
-/** A text as a script's value. */
-export const value = (text) => text.replaceAll('%', '%25')
-	.replaceAll(',', '%2C').replaceAll('+', '%2B').replaceAll(' ', '+')
-	.replaceAll('\n', '%0A').replaceAll('=', '%3D');
-
-/** The last body that the model was sent. */
-export async function sent(server, model) {
-	const raw = await control(server, 'GET', `last?model=${model}`);
-
-	return JSON.parse(raw.slice(raw.indexOf('\r\n\r\n') + 4));
-}
 
 // -- The browser --------------------------------------------------------------
 
@@ -86,10 +33,7 @@ async function browser() {
 export async function close() {
 	await running?.close();
 	rmSync(profile, { recursive: true, force: true });
-	for (const { child, ended } of servers) {
-		child.stdin.end();
-		assert.equal(await ended, 0, 'relevo and its servers stop in order');
-	}
+	await stop();
 }
 
 /** A page of a fresh device at server's path, with `wrong`: what went wrong in
