@@ -166,6 +166,13 @@ check-sdk: deps-check
 	@$(MAKE) --no-print-directory all mock
 	@sh tests/sdk/run.sh
 
+# The page in Firefox and WebKit; no part of `make check`. An engine that is not
+# installed is named, and fails it. ENGINE=webkit: that one alone.
+check-browsers:
+	-@sh conf/deps.sh browsers
+	@$(MAKE) --no-print-directory all mock
+	@sh tests/browser/run.sh engines $(ENGINE)
+
 deps-run deps-check deps-dist deps-prove deps-lint:
 	@sh conf/deps.sh $(@:deps-%=%)
 deps: deps-check
@@ -231,6 +238,7 @@ help:
 	@echo 'make fuzz-plain build them without following comparisons: twice as fast'
 	@echo 'make check-mounts  every web server before one list of checks'
 	@echo 'make check-sdk  the JavaScript SDKs against the program'
+	@echo 'make check-browsers  the page in Firefox and WebKit; ENGINE=webkit: one'
 	@echo 'make prove      the long proofs: kills, faults, streams, a million requests'
 	@echo 'make bench      what it costs beside nginx proxy_pass; BASE=revision too'
 	@echo 'make lint       clang-tidy, cppcheck, the longest functions'
@@ -242,8 +250,9 @@ help:
 	@echo 'Variables: CC CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR WERROR=1'
 	@echo '           SAN=address,undefined BUILD=folder'
 
-.PHONY: all cgi-bin unit mock demo check check-mounts check-sdk bench prove dist \
-	dist-cgi deb picture vendor deps deps-run deps-check deps-dist \
+.PHONY: all cgi-bin unit mock demo check check-mounts check-sdk \
+	check-browsers bench prove dist dist-cgi deb picture vendor deps \
+	deps-run deps-check deps-dist \
 	deps-prove deps-lint \
 	layers install help clean
 cgi-bin: $(BUILD)/relevo

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Install the Debian packages that are missing: `deps.sh run` what the program
 # and its demo need, `deps.sh dist` what the archives for others need on top of
-# that, `deps.sh check` what the tests need on top of both, `deps.sh prove` and
-# `deps.sh lint` what a developer may run beside them.
+# that, `deps.sh check` what the tests need on top of both, `deps.sh prove`,
+# `deps.sh browsers` and `deps.sh lint` what a developer may run beside them.
 set -eu
 
 run='build-essential pkg-config libfcgi-dev libcurl4-openssl-dev
@@ -15,6 +15,7 @@ dist='libssl-dev libnghttp2-dev libc-ares-dev git'
 # By whatever package: NodeSource's nodejs has npm in it.
 command -v npm >/dev/null || dist="$dist nodejs npm"
 prove='wrk faketime libfaketime'
+browsers='firefox-esr webkit2gtk-driver xvfb xdotool'
 lint='clang-tidy-14 clang-format-14 cppcheck pmccabe gcovr'
 
 case ${1-} in
@@ -22,8 +23,9 @@ run)	want=$run ;;
 dist)	want="$run $dist" ;;
 check)	want="$run $dist $check" ;;
 prove)	want="$run $dist $check $prove" ;;
+browsers) want="$run $dist $check $browsers" ;;
 lint)	want="$run $dist $check $lint" ;;
-*)	echo "usage: deps.sh run|dist|check|prove|lint" >&2; exit 2 ;;
+*)	echo "usage: deps.sh run|dist|check|prove|browsers|lint" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
