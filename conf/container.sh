@@ -20,10 +20,10 @@ export RELEVO_STATE="${RELEVO_STATE:-$data/state}"
 export RELEVO_HTDOCS="${RELEVO_HTDOCS:-$here/../htdocs}"
 export RELEVO_FCGI="${RELEVO_FCGI:-$here/../../../bin/relevo}"
 export RELEVO_SOCKET="$run/relevo.sock"
-# Not /dev/stderr: that is opened anew, which another user's pipe forbids. And
-# lighttpd gives a logger /dev/null for stderr.
-exec 9>&2
-export RELEVO_LOG='|exec cat >&9'
+# None: then relevo has lighttpd's own stderr. Not /dev/stderr, which is opened
+# anew, and another user's pipe forbids that; nor a program to log to, which has
+# /dev/null for stderr and since lighttpd 1.4.79 at the latest nothing else.
+export RELEVO_LOG=
 
 mkdir -p "$data" 2>/dev/null || :
 [ -w "$data" ] || {
