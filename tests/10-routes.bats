@@ -458,8 +458,8 @@ too_large()
 		req GET "$path" --path-as-is
 		[[ $http_code == 400 || $http_code == 404 ]] ||
 		    fail "$path: $http_code $output"
-		run ! header x-a
 		json '.error.code | length > 0'
+		run ! header x-a
 	done
 	req GET "/models/$(printf 'a%.0s' {1..5000})"
 	json '.error.code == "unknown_url"'

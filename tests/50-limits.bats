@@ -58,9 +58,9 @@ codes()
 	refused 429 rate_limit_exceeded
 	(($(header retry-after) >= 1 && $(header retry-after) <= 61))
 	[[ $(header retry-after-ms) =~ ^[0-9]+$ ]]
-	run ! header x-should-retry
 	json '.error.type == "rate_limit_error" and
 	    (.error.message | test("rpm") and test("try again in [0-9]+s"))'
+	run ! header x-should-retry
 	reached 3
 	req GET /models
 	json '.models[0] | .available == false and .reason == "rpm" and

@@ -559,7 +559,8 @@ json()
 	local expr=$1
 
 	shift
-	jq -e "$@" "$expr" <<<"$output" >/dev/null ||
+	# Of nothing jq 1.6 says that all is true.
+	[[ -n $output ]] && jq -e "$@" "$expr" <<<"$output" >/dev/null ||
 	    fail "not true: $expr
 of: ${output:0:2000}"
 }
