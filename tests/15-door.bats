@@ -137,10 +137,11 @@ ten_wrong()
 	STDERR_ALLOW=too_many_attempts
 	door_config
 	nginx_start keep
+	# curl 8 takes no line that begins with a blank.
 	MORE='header = "X-Forwarded-For: 192.0.2.@"
-		header = "Forwarded: for=192.0.2.@"
-		header = "X-Real-IP: 192.0.2.@"
-		header = "Client-IP: 192.0.2.@"'
+header = "Forwarded: for=192.0.2.@"
+header = "X-Real-IP: 192.0.2.@"
+header = "Client-IP: 192.0.2.@"'
 	# shellcheck disable=SC2046
 	burst $(printf "$URL/models%.0s " {1..11})
 	ten

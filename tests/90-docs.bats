@@ -371,12 +371,14 @@ block()
 	((n >= 11))
 	for n in 1 2; do
 		"$RELEVO" --config "$DIR/relevo.conf" state reset >/dev/null
-		for lang in javascript:node python:python3; do
-			block "${lang%:*}" $n >"$DIR/example"
+		for lang in 'javascript:node --input-type=module' \
+		    python:python3; do
+			block "${lang%%:*}" $n >"$DIR/example"
 			[[ -s $DIR/example ]]
-			run "${lang#*:}" - <"$DIR/example"
+			# shellcheck disable=SC2086
+			run ${lang#*:} - <"$DIR/example"
 			[[ $status == 0 && $output == *demo* ]] ||
-			    fail "${lang%:*} $n: $status, $output"
+			    fail "${lang%%:*} $n: $status, $output"
 		done
 	done
 	# The same in Spanish.
