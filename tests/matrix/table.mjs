@@ -8,6 +8,13 @@
 // that a row concerns: sse (an event stream is asked for), text (so it is, but
 // the client gets bare text), json (one object). `set` are options of the
 // provider, `model` and `good` of the bad and the good model.
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The libcurl that relevo runs with: 7 or 8. */
+const curl = +execFileSync(process.env.RELEVO ??
+	fileURLToPath(new URL('../../build/relevo', import.meta.url)),
+['--version'], { encoding: 'utf8' }).match(/^libcurl (\d+)/m)[1];
 
 // -- What comes of it ---------------------------------------------------------
 
@@ -311,9 +318,10 @@ export const rows = [
 		'h2: RST_STREAM without error' }, cut, h2],
 	['GOAWAY', 'before the head', { peer: 'h2: GOAWAY' }, cut, h2],
 	// libcurl 7.88 does not ask again by itself, though it might (RFC 9113,
-	// 6.8) and does so after a REFUSED_STREAM.
+	// 6.8) and does so after a REFUSED_STREAM. 8 does.
 	['GOAWAY, unseen', 'before the head', { peer:
-		'h2: GOAWAY, unseen, once' }, cut, h2],
+		'h2: GOAWAY, unseen, once' }, ...(curl < 8 ? [cut, h2] :
+		[whole(), { ...h2, asked: 2 }])],
 	['HTTP/2 closed', 'before the head', { peer: 'h2: connection closed' },
 		cut, h2],
 	['RST_STREAM', 'after the head', { peer:
