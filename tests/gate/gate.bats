@@ -135,13 +135,20 @@ gate_instructions()
 	EACH=$(((SPENT - less) / $1))
 }
 
-# within LIMIT WHAT: EACH is, and not so far below that it cannot be true.
+# within LIMIT LIMIT8 WHAT: EACH is, and not so far below that it cannot be
+# true. LIMIT was measured with libcurl 7.88.1 (Debian 12), LIMIT8 with 8.14.1
+# (Debian 13), which does more for each byte that it sends and receives.
 within()
 {
-	echo "# $2: $EACH, at most $1"
-	((EACH <= $1 && EACH > $1 / 4)) || fail "$2: $EACH, at most $1"
+	local limit=$1
+
+	"$RELEVO" --version | grep -q '^libcurl 7' || limit=$2
+	echo "# $3: $EACH, at most $limit"
+	((EACH <= limit && EACH > limit / 4)) ||
+	    fail "$3: $EACH, at most $limit"
 }
 
+# With libcurl 8 it is 8 to 10: how often it reads depends on the mock.
 # Two of the eight look whether the provider's connection is alive and whether
 # its answer is there already (libcurl); two take the request in, for libfcgi
 # reads by itself what was peeked at. The rest: the call's send and receive, the
@@ -154,7 +161,7 @@ within()
 	gate_calls 1200
 	EACH=$(((CALLS - less) / 10))
 	cat "$DIR/calls"
-	within 840 "system calls for 100 chats"
+	within 840 1080 "system calls for 100 chats"
 	(($(gate_count epoll_wait) <= 2 * 1200 + 60))
 }
 
@@ -172,27 +179,30 @@ within()
 
 # libcurl and libfcgi take more than half of each (a relay with nothing else in
 # it needs 97,500 and 227,000).
-@test "gate: a chat is at most 165,000 instructions" {
+@test "gate: a chat is at most 165,000 instructions, libcurl 8: 182,000" {
 	gate_config
 	gate_body 2000
 	gate_instructions 200
-	within $((165000 * 105 / 100)) "instructions for a chat"
+	within $((165000 * 105 / 100)) $((182000 * 105 / 100)) \
+	    "instructions for a chat"
 }
 
 # Six for a byte; the estimate of tokens has the most of them.
-@test "gate: a chat of 200 KB is at most 1,190,000 instructions" {
+@test "gate: a chat of 200 KB is at most 1,190,000, libcurl 8: 1,540,000" {
 	gate_config
 	gate_body 200000
 	gate_instructions 40
-	within $((1190000 * 105 / 100)) "instructions for a chat of 200 KB"
+	within $((1190000 * 105 / 100)) $((1540000 * 105 / 100)) \
+	    "instructions for a chat of 200 KB"
 }
 
-@test "gate: a stream of 200 chunks is at most 346,000 instructions" {
+@test "gate: a stream of 200 chunks is at most 346,000, libcurl 8: 415,000" {
 	gate_config
 	mock_script m1 tokens=200
 	gate_body 2000 'stream: true'
 	gate_instructions 100
-	within $((346000 * 105 / 100)) "instructions for a stream"
+	within $((346000 * 105 / 100)) $((415000 * 105 / 100)) \
+	    "instructions for a stream"
 }
 
 rss()
