@@ -7,8 +7,8 @@ set -eu
 
 run='build-essential pkg-config libfcgi-dev libcurl4-openssl-dev
 libcjson-dev libconfuse-dev libsodium-dev lighttpd ca-certificates curl'
-check='libcmocka-dev bats bats-assert bats-support jq nginx-light clang-14
-libclang-rt-14-dev chromium fonts-noto-color-emoji
+check='libcmocka-dev bats bats-assert bats-support jq nginx-light clang
+libclang-rt-dev chromium fonts-noto-color-emoji
 apache2-bin libapache2-mod-fcgid apache2-suexec-pristine caddy mandoc
 lintian openssl systemd python3-prometheus-client valgrind strace'
 dist='libssl-dev libnghttp2-dev libc-ares-dev git'
@@ -16,7 +16,7 @@ dist='libssl-dev libnghttp2-dev libc-ares-dev git'
 command -v npm >/dev/null || dist="$dist nodejs npm"
 prove='wrk faketime libfaketime'
 browsers='firefox-esr webkit2gtk-driver xvfb xdotool'
-lint='clang-tidy-14 clang-format-14 cppcheck pmccabe gcovr'
+lint='clang-tidy clang-format cppcheck pmccabe gcovr'
 
 case ${1-} in
 run)	want=$run ;;

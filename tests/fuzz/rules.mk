@@ -1,7 +1,7 @@
 # Fuzzing with libFuzzer: each f_word.c is one target. Included by Makefile.
-# Packages: clang-14 libclang-rt-14-dev.
+# Packages: clang libclang-rt-dev.
 
-FUZZ_CC		?= $(firstword $(shell command -v clang-14 clang) clang)
+FUZZ_CC		?= clang
 FUZZ_SECONDS	?= 30
 FUZZ_DIR	= $(BUILD)/fuzz
 FUZZ_FLAGS	= $(STD) -g -O2 -fno-omit-frame-pointer \

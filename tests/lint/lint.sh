@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.."
 most=${MOST:-40}
-tidy=$(command -v clang-tidy-14 || command -v clang-tidy) || exit 2
+tidy=clang-tidy
 flags="-std=gnu11 -D_GNU_SOURCE -Iinclude $(pkg-config --cflags libcjson)"
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT

@@ -8,7 +8,7 @@ lint: deps-lint
 # tables are set by hand.
 FROM ?= HEAD
 format: deps-lint
-	git clang-format-14 --extensions c,h $(FROM)
+	git clang-format --extensions c,h $(FROM)
 
 # For editors and tools: how each file is compiled.
 compile_commands.json: Makefile
