@@ -7,9 +7,8 @@ cd "$(dirname "$0")/.."
 : "${MAKE:=make}"
 san=address,undefined
 jobs=-j$(nproc)
-# A test waits for most of its time: for a server, a minute's end, a beat. And
-# two for the fuzzing, which has what the others leave of the processors.
-lanes=${LANES:-$(($(nproc) * 3 + 2))}
+# A test waits for most of its time: for a server, a minute's end, a beat.
+lanes=${LANES:-$(($(nproc) * 3))}
 
 # All temporary files and folders are in this one, of www-data's servers too.
 run=$(mktemp -d /tmp/rv.XXXXXX) || exit 2
@@ -111,6 +110,9 @@ part 'what a request costs' bats --tap tests/gate
 check 'the simulated day builds' $MAKE $jobs build/sim/day
 check 'a simulated day: no late 429, nothing left unused' build/sim/day
 check 'the fuzz targets build' $MAKE $jobs fuzz-build
+# The gates of what comes from outside have more time than what is behind them.
+part 'fuzzing' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-30}" 0 gates
+part 'fuzzing what is behind' sh tests/fuzz/run.sh "${FUZZ_SECONDS:-9}" 0 behind
 # Alone: it compares what is counted to the last request, and a process that
 # has waited too long for the state file's lock counts for itself.
 part 'the fault matrix' node tests/matrix/run.mjs
@@ -125,10 +127,6 @@ fewer=$(echo "$files" | grep -vE '^(60-mounts|90-docs|bench|mock)\.bats$')
 longest='60-mounts 45-waiting 70-engine 77-linger 90-docs 10-routes mock'
 # Not by two at once.
 sh conf/vendor.sh
-# The gates of what comes from outside have more time than what is behind them.
-fuzz='FUZZ_JOBS=1 nice -n 10 sh tests/fuzz/run.sh'
-later fuzz "$fuzz ${FUZZ_SECONDS:-40} 0 gates"
-later fuzz-behind "$fuzz ${FUZZ_SECONDS:-20} 0 behind"
 later packages bats --tap tests/pack
 later browser sh tests/browser/run.sh
 later sdk sh tests/sdk/run.sh
@@ -140,8 +138,6 @@ for t in $({ printf '%s.bats\n' $longest; echo "$files"; } |
 done
 sh tests/lane.sh run "$lanes" "$run/told" <"$run/jobs" &
 echo $! >"$run/told/lanes"
-part 'fuzzing' ends fuzz
-part 'fuzzing what is behind' ends fuzz-behind
 part 'the JavaScript SDKs' ends sdk
 part 'the page, in a browser' ends browser
 part 'packages' ends packages
