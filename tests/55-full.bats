@@ -37,8 +37,10 @@ numbers_taken()
 		open(my $f, "+<", $ARGV[0]) or die;
 		# F_OFD_SETLKW, F_WRLCK, SEEK_SET: waits for a CGI process
 		# whose answer has ended and that has not.
-		my $lock = pack("s! s! x4 q q i x4", 1, 0, (1 << 40) + 16,
-		    512, 0);
+		# i386 has no room between its members.
+		my $gap = length(pack("p", undef)) == 8 ? "x4" : "";
+		my $lock = pack("s! s! $gap q q i $gap", 1, 0,
+		    (1 << 40) + 16, 512, 0);
 		fcntl($f, 38, $lock) or die $!;
 		open(my $up, ">", $ARGV[1]);
 		close($up);
