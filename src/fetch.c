@@ -174,7 +174,9 @@ tell(struct fetch *f, const char *p, size_t n)
 	if (f->events->body(f->arg, p, n) && !f->cancelled) {
 		f->t->fr->paused += !f->paused;
 		f->paused = true;
-		(void)curl_easy_pause(f->easy, CURLPAUSE_RECV);
+		/* Both ways: of a call that may still send, 8.14 runs again at
+		 * once and reads on (Curl_sendrecv, sendrecv_dl). */
+		(void)curl_easy_pause(f->easy, CURLPAUSE_ALL);
 	}
 }
 

@@ -644,6 +644,81 @@ what_is_paused_is_not_idle(void **state)
 }
 
 /* ---- the time for a connection ---- */
+/* ---- a pause ---- */
+
+/* An answer without end, until nobody is there. */
+static void
+serve_flood(int listener)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
+	static char body[16 * 1024];
+	int fd = accept(listener, NULL, NULL);
+
+	alarm(60);
+	if (read(fd, body, sizeof(body)) <= 0 ||
+	    write(fd, head, sizeof(head) - 1) < 0)
+		_exit(1);
+	while (send(fd, body, sizeof(body), MSG_NOSIGNAL) > 0)
+		continue;
+	_exit(0);
+}
+
+static size_t taken;
+
+static bool
+on_gulp(void *arg, const char *p, size_t n)
+{
+	taken += n;
+	return on_flood(arg, p, n);
+}
+
+/* Nothing more comes, whatever else goes on, until the call is resumed. */
+static void
+what_is_paused_takes_no_more(void **state)
+{
+	static const struct fetch_events gulps = { on_some_head, on_gulp,
+	    on_end };
+	struct heard h = { .loop = loop_new() }, other = { .loop = h.loop };
+	struct fetcher *fr = fetcher_new(h.loop);
+	int port[2] = { 0 }, status, fd[2] = { deaf("127.0.0.1", &port[0]),
+	    deaf("127.0.0.1", &port[1]) };
+	struct server s;
+	struct fetch *f;
+	size_t before;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(listen(fd[0], 5), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		serve_flood(fd[0]);
+	server_start(&s, h.loop, fd[1], "HTTP/1.1 204 No Content\r\n\r\n");
+	f = fetch_start(fr, target_at(fr, "127.0.0.1", port[0], 60000), "x", 1,
+	    &gulps, &h);
+	assert_non_null(f);
+	loop_run(h.loop);
+	before = taken;
+	assert_true(before > 0);
+	assert_non_null(fetch_start(fr, target_at(fr, "127.0.0.1", port[1],
+	    60000), "x", 1, &events, &other));
+	while (other.ends == 0)
+		loop_run(h.loop);
+	assert_int_equal(other.status, 204);
+	assert_int_equal(taken, before);
+	fetch_resume(f);
+	while (taken == before)
+		loop_run(h.loop);
+	fetch_cancel(f);
+	fetcher_free(fr);
+	server_end(&s);
+	loop_free(h.loop);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 
 static void
 who_does_not_let_us_in_is_given_up(void **state)
@@ -769,3 +844,4 @@ main(void)
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+		cmocka_unit_test(what_is_paused_takes_no_more),
