@@ -643,7 +643,6 @@ what_is_paused_is_not_idle(void **state)
 	close(fd);
 }
 
-/* ---- the time for a connection ---- */
 /* ---- a pause ---- */
 
 /* An answer without end, until nobody is there. */
