@@ -5,10 +5,14 @@
 #include "buf.h"
 #include "fetch_own.h"
 
+/* CURLE_TOO_LARGE, which curl.h has since 8.6: the library that is loaded may be
+ * younger than the one that this was built with. */
+#define FETCH_TOO_LARGE	100
+
 enum fetch_result
 fetch_judge(int code, const struct buf *head, bool headed)
 {
-	switch ((CURLcode)code) {
+	switch (code) {
 	case CURLE_OK:
 		/* A head that breaks off is well for libcurl (7.88). */
 		return headed ? FETCH_OK : FETCH_CUT;
@@ -25,8 +29,10 @@ fetch_judge(int code, const struct buf *head, bool headed)
 		return FETCH_REFUSED;
 	case CURLE_OPERATION_TIMEDOUT:
 		return headed ? FETCH_CUT : FETCH_TIMEOUT;
+	case FETCH_TOO_LARGE:		/* a header line, since 8.6 */
+		return headed ? FETCH_CUT : FETCH_MALFORMED;
 	case CURLE_OUT_OF_MEMORY:
-		/* It says so as well of a header line above its own
+		/* 7.88 says so as well of a header line above its own
 		 * CURL_MAX_HTTP_HEADER, which is the upstream's fault. */
 		return head->len > 0 && !headed ? FETCH_MALFORMED :
 		    FETCH_MEMORY;

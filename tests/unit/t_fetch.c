@@ -8,6 +8,7 @@
 #define socks_want	fake_want
 #include "../../src/fetch.c"
 #include "../../src/fetch_link.c"
+#include "../../src/fetch_judge.c"
 #undef socks_open
 #undef socks_want
 
@@ -718,6 +719,7 @@ what_is_paused_takes_no_more(void **state)
 	close(fd[1]);
 }
 
+/* ---- the time for a connection ---- */
 
 static void
 who_does_not_let_us_in_is_given_up(void **state)
@@ -814,7 +816,7 @@ an_answer_under_way_has_no_timer(void **state)
 	loop_run(h.loop);
 	assert_int_equal(h.status, 200);
 	assert_int_equal(f->clock.place, 0);
-	on_look(&w.timer);
+	assert_int_equal(loop_timer_set(h.loop, &w.timer, 0), 0);
 	loop_run(h.loop);
 	assert_true(fr->timer.due == INT64_MAX);
 	fetch_cancel(f);
@@ -825,6 +827,46 @@ an_answer_under_way_has_no_timer(void **state)
 	close(fd);
 }
 
+/* ---- what libcurl says of an end ---- */
+
+static void
+ends_by_their_codes(void **state)
+{
+	static const struct {
+		int		 code;
+		const char	*head;
+		bool		 headed;
+		enum fetch_result result;
+	} t[] = {
+		{ CURLE_OK, "HTTP/1.1 200 OK\r\n", true, FETCH_OK },
+		{ CURLE_OK, "HTTP/1.1 200 OK\r\n", false, FETCH_CUT },
+		{ CURLE_OPERATION_TIMEDOUT, "", false, FETCH_TIMEOUT },
+		{ CURLE_OPERATION_TIMEDOUT, "HTTP/", true, FETCH_CUT },
+		{ CURLE_COULDNT_CONNECT, "", false, FETCH_REFUSED },
+		{ CURLE_RECV_ERROR, "", false, FETCH_CUT },
+		/* A header line that is too long: 7.88's word, and 8.6's. */
+		{ CURLE_OUT_OF_MEMORY, "HTTP/1.1 200 OK\r\n", false,
+		    FETCH_MALFORMED },
+		{ CURLE_OUT_OF_MEMORY, "", false, FETCH_MEMORY },
+		{ FETCH_TOO_LARGE, "HTTP/1.1 200 OK\r\n", false,
+		    FETCH_MALFORMED },
+		{ FETCH_TOO_LARGE, "", false, FETCH_MALFORMED },
+		{ FETCH_TOO_LARGE, "HTTP/1.1 200 OK\r\n", true, FETCH_CUT },
+		{ 12345, "", false, FETCH_CUT },	/* a younger one's */
+	};
+	struct buf head;
+
+	(void)state;
+	buf_init(&head, FETCH_HEAD);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		buf_clear(&head);
+		assert_int_equal(buf_puts(&head, t[i].head), 0);
+		assert_int_equal(fetch_judge(t[i].code, &head, t[i].headed),
+		    t[i].result);
+	}
+	buf_release(&head);
+}
+
 int
 main(void)
 {
@@ -833,14 +875,15 @@ main(void)
 		cmocka_unit_test(what_ended_while_idle_is_not_tried),
 		cmocka_unit_test(what_pauses_at_once_is_not_ended),
 		cmocka_unit_test(what_is_paused_is_not_idle),
+		cmocka_unit_test(what_is_paused_takes_no_more),
 		cmocka_unit_test(a_shortage_is_that_of_its_own_call),
 		cmocka_unit_test(what_cannot_be_watched_is_its_own_call),
 		cmocka_unit_test(a_call_has_its_timers_or_is_none),
 		cmocka_unit_test(who_does_not_let_us_in_is_given_up),
 		cmocka_unit_test(a_silent_address_leaves_time_for_the_next),
 		cmocka_unit_test(an_answer_under_way_has_no_timer),
+		cmocka_unit_test(ends_by_their_codes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-		cmocka_unit_test(what_is_paused_takes_no_more),
