@@ -1,5 +1,6 @@
 #include "socks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,6 +61,15 @@ hang_up(int fd)
 		continue;
 }
 
+/* An event may be from before the connection was kept: of the same batch. */
+static bool
+quiet(int fd)
+{
+	char c;
+
+	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 static void
 on_ready(struct loop_io *io, unsigned events)
 {
@@ -72,6 +82,8 @@ on_ready(struct loop_io *io, unsigned events)
 	/* We only must not spin on it. Between two requests it is the end, or
 	 * bytes that are nobody's, and the next answer would begin with them;
 	 * the library looks whether it hung up before it uses it again. */
+	if (k->kept && quiet(io->fd))
+		return;
 	if (k->kept && !k->s->used(k->s->arg, io->fd))
 		hang_up(io->fd);
 	loop_forget(k->s->loop, io);
@@ -154,7 +166,11 @@ socks_keep(struct socks *s, int fd)
 {
 	int result = socks_want(s, fd, 0);
 
-	if (result == 0 && s->by_fd[fd] != NULL)
-		s->by_fd[fd]->kept = true;
-	return result;
+	if (result != 0 || s->by_fd[fd] == NULL)
+		return result;
+	s->by_fd[fd]->kept = true;
+	/* An answer that was there at once leaves it watched for room, of which
+	 * there is always some. */
+	(void)loop_watch(s->loop, &s->by_fd[fd]->io, EPOLLIN);
+	return 0;
 }

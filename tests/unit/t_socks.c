@@ -147,6 +147,49 @@ what_comes_ends_a_kept_connection_that_is_not_used(void **state)
 	}
 }
 
+static void
+on_time(struct loop_timer *t)
+{
+	(void)t;
+	loop_stop(loop);
+}
+
+/* Its answer was there before anybody waited for it. */
+static void
+a_kept_connection_is_not_ended_by_room(void **state)
+{
+	struct loop_timer now = { .fire = on_time };
+	struct socks s;
+	int p[2], fd;
+	char c;
+
+	(void)state;
+	heard = in_use = 0;
+	loop = loop_new();
+	socks_init(&s, loop, ready, used, &s);
+	fd = socks_open(&s, AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0);
+	assert_int_equal(dup2(p[0], fd), fd);
+	close(p[0]);
+	assert_int_equal(socks_want(&s, fd, EPOLLOUT), 0);
+	assert_int_equal(socks_keep(&s, fd), 0);
+	assert_int_equal(loop_timer_set(loop, &now, 0), 0);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(heard, 0);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(read(p[1], &c, 1), 1);
+	/* Nor by what was seen before; but by what comes now. */
+	on_ready(&s.by_fd[fd]->io, EPOLLIN);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(write(p[1], "x", 1), 1);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(read(fd, &c, 1), 0);
+	assert_int_equal(socks_close(&s, fd), 0);
+	socks_release(&s);
+	loop_free(loop);
+	close(p[1]);
+}
+
 int
 main(void)
 {
@@ -156,6 +199,7 @@ main(void)
 		cmocka_unit_test(idle_connections_are_counted),
 		cmocka_unit_test(
 		    what_comes_ends_a_kept_connection_that_is_not_used),
+		cmocka_unit_test(a_kept_connection_is_not_ended_by_room),
 	};
 
 	return cmocka_run_group_tests_name("socks", tests, NULL, NULL);
