@@ -22,6 +22,7 @@ struct socks {
 	struct sock	**by_fd;
 	size_t		 n;
 	size_t		 idle;	/* connections that nothing is wanted of */
+	size_t		 ended;	/* those of them that ended while kept */
 };
 
 /* ready hears of what is wanted; used tells whether a request is on fd, which

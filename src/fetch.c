@@ -13,9 +13,10 @@
 #define FETCH_KEEP	(4 * 1024)	/* of it, that an idle call keeps */
 #define FETCH_SPARE	64		/* idle calls that a target keeps */
 #define FETCH_IDLE	256		/* connections kept without a call */
+#define FETCH_RETRIES	5		/* of libcurl's own, after dead ones */
 #define FETCH_TURN	(48 * 1024)	/* what one receive takes at most */
-
 #define FETCH_SEND	(16 * 1024)	/* what one send does */
+
 static void	reap(struct fetcher *fr);
 static void	turn_tell(struct fetcher *fr);
 
@@ -251,10 +252,10 @@ easy_setup(struct fetch *f)
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_BUFFERSIZE, (long)FETCH_TURN);
-	if (t->ca_path != NULL) {
 	/* The least. 8.14 has it, zeroed, for as long as a call lasts: 64 KB of
 	 * each by default, and a record of TLS has 16 anyway. */
 	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)FETCH_SEND);
+	if (t->ca_path != NULL) {
 		SET(CURLOPT_CAPATH, t->ca_is_dir ? t->ca_path : NULL);
 		SET(CURLOPT_CAINFO, t->ca_is_dir ? NULL : t->ca_path);
 	}
@@ -325,6 +326,14 @@ fetch_drop(struct fetch *f)
 	t->nspare++;
 }
 
+/* With none idle libcurl looks at each that is in use, in vain. And of one that
+ * was used in the last second 8.23 believes that it lives. */
+static bool
+connection_new(const struct socks *s)
+{
+	return s->idle == s->ended || s->ended > FETCH_RETRIES;
+}
+
 struct fetch *
 fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
     size_t n, const struct fetch_events *events, void *arg)
@@ -342,9 +351,8 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	buf_clear(&f->head);
 	e = f->easy;
 	(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
-	/* With none idle libcurl looks at each that is in use, in vain. */
 	(void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT,
-	    (long)(fr->socks.idle == 0 && !t->http2));
+	    (long)(connection_new(&fr->socks) && !t->http2));
 	if (body != NULL) {
 		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)n);

@@ -14,6 +14,7 @@ struct sock {
 	bool		 ours;		/* made by socks_open */
 	bool		 idle;		/* watched, but nothing is wanted */
 	bool		 kept;		/* between two requests */
+	bool		 ended;		/* then, by us */
 };
 
 void
@@ -34,6 +35,7 @@ drop(struct socks *s, int fd)
 		return;
 	loop_forget(s->loop, &s->by_fd[fd]->io);
 	s->idle -= s->by_fd[fd]->idle;
+	s->ended -= s->by_fd[fd]->ended;
 	free(s->by_fd[fd]);
 	s->by_fd[fd] = NULL;
 }
@@ -84,8 +86,11 @@ on_ready(struct loop_io *io, unsigned events)
 	 * the library looks whether it hung up before it uses it again. */
 	if (k->kept && quiet(io->fd))
 		return;
-	if (k->kept && !k->s->used(k->s->arg, io->fd))
+	if (k->kept && !k->s->used(k->s->arg, io->fd)) {
 		hang_up(io->fd);
+		k->s->ended += !k->ended;
+		k->ended = true;
+	}
 	loop_forget(k->s->loop, io);
 }
 
@@ -153,7 +158,8 @@ socks_want(struct socks *s, int fd, unsigned events)
 	s->idle -= k->idle;
 	k->idle = events == 0;
 	s->idle += k->idle;
-	k->kept = false;
+	s->ended -= k->ended;
+	k->kept = k->ended = false;
 	if (events != 0)
 		return loop_watch(s->loop, &k->io, events);
 	if (!k->ours)

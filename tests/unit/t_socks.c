@@ -184,7 +184,9 @@ a_kept_connection_is_not_ended_by_room(void **state)
 	assert_int_equal(write(p[1], "x", 1), 1);
 	assert_int_equal(loop_run(loop), 0);
 	assert_int_equal(read(fd, &c, 1), 0);
+	assert_int_equal(s.ended, 1);
 	assert_int_equal(socks_close(&s, fd), 0);
+	assert_int_equal(s.ended, 0);
 	socks_release(&s);
 	loop_free(loop);
 	close(p[1]);
