@@ -58,6 +58,7 @@ struct fetch {
 	bool			 cancelled;
 	bool			 paused;
 	bool			 last;		/* of its connection */
+	bool			 big;		/* its body, when it last had one */
 	bool			 starved;	/* it could get no socket */
 	bool			 astray;	/* it led here */
 	struct buf		 head;

@@ -15,7 +15,8 @@
 #define FETCH_IDLE	256		/* connections kept without a call */
 #define FETCH_RETRIES	5		/* of libcurl's own, after dead ones */
 #define FETCH_TURN	(48 * 1024)	/* what one receive takes at most */
-#define FETCH_SEND	(16 * 1024)	/* what one send does */
+#define FETCH_SEND	(16 * 1024)	/* what one send takes */
+#define FETCH_BIG	(64 * 1024)	/* ... of a body above FETCH_SEND */
 
 static void	reap(struct fetcher *fr);
 static void	turn_tell(struct fetcher *fr);
@@ -252,8 +253,6 @@ easy_setup(struct fetch *f)
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_BUFFERSIZE, (long)FETCH_TURN);
-	/* The least. 8.14 has it, zeroed, for as long as a call lasts: 64 KB of
-	 * each by default, and a record of TLS has 16 anyway. */
 	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)FETCH_SEND);
 	if (t->ca_path != NULL) {
 		SET(CURLOPT_CAPATH, t->ca_is_dir ? t->ca_path : NULL);
@@ -334,6 +333,19 @@ connection_new(const struct socks *s)
 	return s->idle == s->ended || s->ended > FETCH_RETRIES;
 }
 
+/* 8.14 has what it sends from, zeroed, for as long as a call lasts: the least,
+ * but not for a body that would leave in a dozen pieces. */
+static void
+room_set(struct fetch *f, size_t n)
+{
+	bool big = n > FETCH_SEND;
+
+	if (big != f->big)
+		(void)curl_easy_setopt(f->easy, CURLOPT_UPLOAD_BUFFERSIZE,
+		    big ? (long)FETCH_BIG : (long)FETCH_SEND);
+	f->big = big;
+}
+
 struct fetch *
 fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
     size_t n, const struct fetch_events *events, void *arg)
@@ -354,6 +366,7 @@ fetch_start(struct fetcher *fr, struct fetch_target *t, const char *body,
 	(void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT,
 	    (long)(connection_new(&fr->socks) && !t->http2));
 	if (body != NULL) {
+		room_set(f, n);
 		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)n);
 		(void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, body);
