@@ -173,8 +173,8 @@ tls_upload()
 	tls_upload provider.test "$DIR/ca"
 	sed -i 's|^\(provider p1 {\)|\1 http2 = yes|' \
 	    "$HOME_DIR/relevo/relevo.conf"
-	export -f cgi_chat chat_body
-	export SITE
+	export -f cgi_chat chat_body one_member
+	export SITE HI
 	# By nobody: a name server may take longer than the time to connect.
 	: >"$DIR/none"
 	output=$(unshare -m bash -c 'mount --bind "$DIR/none" /etc/resolv.conf &&
