@@ -177,7 +177,7 @@ disk()
 
 within()
 {
-	nsenter -m -t "$RELEVO_PID" "$@"
+	nsenter -m -r -t "$RELEVO_PID" "$@"
 }
 
 # As full as it gets.
