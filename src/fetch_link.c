@@ -151,15 +151,6 @@ on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 	return 0;
 }
 
-static long
-port_of(const struct sockaddr_storage *sa)
-{
-	const struct sockaddr_in *v4 = (const void *)sa;
-	const struct sockaddr_in6 *v6 = (const void *)sa;
-
-	return ntohs(sa->ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
-}
-
 /* One that was sent on a kept connection and paused at its first bytes has
  * never wanted its socket: libcurl had them before it said so (7.88). Which
  * socket that is it does not say either, only the port. */
@@ -167,16 +158,17 @@ bool
 fetch_link_used(void *arg, int fd)
 {
 	const struct fetcher *fr = arg;
-	struct sockaddr_storage sa;
+	/* IPv4 has its port in the same place. */
+	union { struct sockaddr any; struct sockaddr_in6 v6; } sa = { 0 };
 	socklen_t n = sizeof(sa);
 	long port;
 
-	if (fr->paused == 0 || getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
+	if (fr->paused == 0 || getsockname(fd, &sa.any, &n) != 0)
 		return false;
 	for (const struct fetch *f = fr->live; f != NULL; f = f->next)
 		if (f->paused && curl_easy_getinfo(f->easy,
 		    CURLINFO_LOCAL_PORT, &port) == CURLE_OK &&
-		    port == port_of(&sa))
+		    port == ntohs(sa.v6.sin6_port))
 			return true;
 	return false;
 }
